@@ -1,0 +1,81 @@
+"""One transposed solve -> gradients of a function of the displacement in all its inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import ufl
+from dolfinx import fem, la
+
+from mnnfem.equilibrium import Equilibrium, Solution
+from mnnfem.mesh import Floats
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """dJ/d(node coordinates) (n, 2), dJ/d(controls) (c,), dJ/d(material values) (p,); J's unit over mm or the value's."""
+
+    points: Floats
+    controls: Floats
+    material: Floats
+
+
+class Adjoint:
+    r"""Sensitivities of equilibria, by the Lagrangian L = J(u) - R(u; lambda).
+
+        K^T lambda = dJ/du                    (free rows; lambda = 0 where u is prescribed)
+        dJ/dX = -dR/dX[lambda]                shape derivative on the geometry's own nodes
+        dJ/dc = (dJ/du - K lambda) . lift     the reaction of the same Lagrangian
+        dJ/dp = -dR/dp[lambda]
+
+    J depends on X, c and p through u alone. K is symmetric, so the certificate's Cholesky factor serves.
+    """
+
+    def __init__(self, equilibrium: Equilibrium) -> None:
+        self.equilibrium, solid = equilibrium, equilibrium.solid
+        self.solid = solid
+        self._multiplier = fem.Function(solid.space)
+        work = ufl.replace(solid.virtual_work, {solid.virtual_work.arguments()[0]: self._multiplier})
+        nodes = fem.functionspace(solid.domain, ("Lagrange", 1, (2,)))
+        moved = ufl.derivative(-work, ufl.SpatialCoordinate(solid.domain), ufl.TestFunction(nodes))
+        self._shape = fem.form(moved)
+        self._vector = la.vector(nodes.dofmap.index_map, 2)
+        own = nodes.dofmap.index_map.size_local
+        dofs, at = np.unique(nodes.dofmap.list, return_index=True)
+        self._own, self._nodes = dofs[dofs < own], solid.cell_nodes.ravel()[at[dofs < own]]
+        self._material = [fem.form(-form) for form in _parameter_derivatives(equilibrium, self._multiplier)]
+
+    def vjp(self, solution: Solution, seed: Floats) -> Gradients:
+        """Gradients of J, given `seed` = dJ/d(displacement of the mesh points), (n, 2)."""
+        solid = self.solid
+        solid.set_points(solution.points)
+        solid.set_material(solution.material)
+        rhs = solid.from_points(seed)
+        factor = self.equilibrium.factor(solution)
+        multiplier = factor.solve(np.where(solid.free, rhs, 0.0))
+        multiplier[solid.prescribed] = 0.0
+        reaction = rhs - solid.tangent_action(solution.displacement, multiplier)
+        solid.load(self._multiplier, multiplier)
+        self._vector.array[:] = 0.0
+        fem.assemble_vector(self._vector.array, self._shape)
+        self._vector.scatter_reverse(la.InsertMode.add)
+        shape = self._vector.array.reshape(-1, 2)[self._own]
+        return Gradients(
+            points=solid.sum_nodes(shape, self._nodes),
+            controls=np.array([solid.dot(lift, reaction) for lift in solid.lifts]),
+            material=np.array([solid.comm.allreduce(fem.assemble_scalar(form)) for form in self._material]),
+        )
+
+
+def _parameter_derivatives(equilibrium: Equilibrium, multiplier: fem.Function) -> list[ufl.Form]:
+    """dR/dp[multiplier] for each material parameter, as scalar forms."""
+    solid = equilibrium.solid
+    F = ufl.Identity(2) + ufl.grad(solid.u)
+    forms = []
+    for number in range(len(solid.parameters)):
+        values = list(solid.parameters)
+        values[number] = ufl.variable(values[number])
+        slope = ufl.diff(solid.law.energy(F, *values), values[number])
+        forms.append(ufl.derivative(slope * solid.dx, solid.u, multiplier))
+    return forms

@@ -1,0 +1,49 @@
+"""A soft body as a physics of two methods: `solve` and `vjp`."""
+
+from __future__ import annotations
+
+from mpi4py import MPI
+
+from mnnfem.adjoint import Adjoint, Gradients
+from mnnfem.boundary import Boundary
+from mnnfem.equilibrium import Equilibrium, Settings, Solution
+from mnnfem.material import NeoHookean
+from mnnfem.mesh import Floats, Mesh
+from mnnfem.solid import Solid
+
+
+class Body:
+    """A mesh, a material law and a boundary: everything that equilibria and their gradients need.
+
+    The mesh may be distributed over `comm`; inputs and results are the same on all its ranks. `factors`
+    is how many solutions keep their factor for a gradient that is asked for later.
+    """
+
+    def __init__(
+        self,
+        mesh: Mesh,
+        law: NeoHookean,
+        boundary: Boundary,
+        settings: Settings = Settings(),
+        comm: MPI.Comm = MPI.COMM_WORLD,
+        factors: int = 1,
+    ) -> None:
+        self.solid = Solid(mesh, law, boundary, comm)
+        self.equilibrium = Equilibrium(self.solid, settings, factors)
+        self.adjoint = Adjoint(self.equilibrium)
+
+    def check(self, points: Floats, controls: Floats, material: Floats) -> None:
+        """InputError for inputs that cannot be solved; cheap, and changes nothing."""
+        self.equilibrium.check(points, controls, material)
+
+    def solve(self, points: Floats, controls: Floats, material: Floats, start: Solution | None = None) -> Solution:
+        """The certified equilibrium at `points` (n, 2) mm, `controls` (c,) mm; EquilibriumError if there is none."""
+        return self.equilibrium.solve(points, controls, material, start)
+
+    def displacement(self, solution: Solution) -> Floats:
+        """Displacement of the mesh points, (n, 2) mm."""
+        return self.solid.at_points(solution.displacement)
+
+    def vjp(self, solution: Solution, seed: Floats) -> Gradients:
+        """Gradients of the function whose derivative by `displacement` is `seed` (n, 2)."""
+        return self.adjoint.vjp(solution, seed)

@@ -1,0 +1,60 @@
+"""Which parts of the boundary are held, which are driven, and how far they may go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mnnfem.errors import InputError
+from mnnfem.mesh import Floats, Mesh
+
+
+@dataclass(frozen=True)
+class Drive:
+    """One control: the facet's displacement is control * direction (both components prescribed).
+
+    facet      name of a boundary part, see `Mesh.facets`
+    direction  (x, y), unitless
+    bound      largest absolute control, mm
+    """
+
+    facet: str
+    direction: tuple[float, float]
+    bound: float
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """Held facets (no displacement) and driven ones; everything else is free of traction.
+
+    One facet may be driven by several controls: their displacements add.
+    """
+
+    held: Sequence[str]
+    drives: Sequence[Drive]
+
+    def check(self, mesh: Mesh) -> None:
+        """InputError for unknown facet names, for a body that could float away, and for facets both held and driven."""
+        for name in (*self.held, *(drive.facet for drive in self.drives)):
+            mesh.facet(name)
+        if not self.held and not self.drives:
+            raise InputError("Nothing holds the body: name at least one held or driven facet.")
+        held = np.unique(np.concatenate([mesh.facet(name) for name in self.held] or [np.empty((0, 2), np.int64)]))
+        for drive in self.drives:
+            shared = np.intersect1d(held, mesh.facet(drive.facet))
+            if shared.size:
+                raise InputError(f"Facet {drive.facet!r} shares {shared.size} vertices with a held facet: it cannot move.")
+            if not drive.bound > 0:
+                raise InputError(f"The control of facet {drive.facet!r} needs a bound above 0 mm, got {drive.bound:g}.")
+
+    def check_controls(self, controls: Floats) -> None:
+        """InputError unless controls (c,) are finite, one per drive, and within the bounds."""
+        if controls.shape != (len(self.drives),):
+            raise InputError(f"There are {len(self.drives)} controls, got an array of shape {controls.shape}.")
+        for number, (value, drive) in enumerate(zip(controls, self.drives, strict=True)):
+            if not abs(value) <= drive.bound * (1 + 1e-12):
+                raise InputError(
+                    f"Control {number} (facet {drive.facet!r}) is {value:g} mm, allowed -{drive.bound:g} to {drive.bound:g} mm."
+                )

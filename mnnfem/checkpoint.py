@@ -1,0 +1,37 @@
+"""Weights and design of a trained model: safetensors and JSON, never pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+
+from mnnfem.autoencoder import Autoencoder
+from mnnfem.errors import InputError
+from mnnfem.runfolder import RunFolder, write_atomically
+
+WEIGHTS, STATE = "checkpoint/weights.safetensors", "checkpoint/state.json"
+
+
+def save(folder: RunFolder, model: Autoencoder, state: Mapping[str, Any]) -> None:
+    """Write the model's tensors and a JSON state (iteration, seed, ...) into the run folder."""
+    tensors = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
+    write_atomically(folder.file(WEIGHTS), safetensors.torch.save(tensors))
+    folder.write_json(STATE, state)
+
+
+def load(run: Path, model: Autoencoder) -> dict[str, Any]:
+    """Read a run's tensors into `model` and return its state; InputError if they are missing or do not fit."""
+    try:
+        tensors = safetensors.torch.load_file(run / WEIGHTS)
+        state: dict[str, Any] = json.loads((run / STATE).read_text())
+        model.load_state_dict(tensors)
+    except FileNotFoundError as problem:
+        raise InputError(f"{run} holds no checkpoint: {problem.filename} is missing.") from None
+    except (safetensors.SafetensorError, json.JSONDecodeError, RuntimeError) as problem:
+        raise InputError(f"The checkpoint in {run} cannot be used: {problem}") from None
+    return state

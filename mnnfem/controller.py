@@ -1,0 +1,24 @@
+"""Task input -> bounded controls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+
+class Controller(torch.nn.Module):
+    """A ReLU network whose last layer is tanh times each control's bound: (b, inputs) -> (b, controls) mm, float64."""
+
+    def __init__(self, inputs: int, bounds: Sequence[float], hidden: Sequence[int] = (30, 30, 30)) -> None:
+        super().__init__()
+        self.register_buffer("bounds", torch.tensor(list(bounds), dtype=torch.float64))
+        widths = [inputs, *hidden, len(bounds)]
+        layers: list[torch.nn.Module] = []
+        for a, b in zip(widths, widths[1:], strict=False):
+            layers += [torch.nn.Linear(a, b, dtype=torch.float64), torch.nn.ReLU()]
+        self.layers = torch.nn.Sequential(*layers[:-1])
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        controls: torch.Tensor = self.bounds * torch.tanh(self.layers(features))
+        return controls

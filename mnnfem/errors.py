@@ -1,0 +1,31 @@
+"""Failures as sentences: what, where, with which numbers, and what to do next."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """A value the user gave cannot be used; the programs print it and exit with code 2."""
+
+
+class EquilibriumError(RuntimeError):
+    """No certified equilibrium was reached.
+
+    Attributes: reason (a phrase), load (fraction of the full load that was reached, 0..1) and
+    cell (index into `Mesh.cells` of the element concerned, or None).
+    """
+
+    def __init__(self, reason: str, load: float, cell: int | None = None, advice: str = "") -> None:
+        self.reason, self.load, self.cell = reason, load, cell
+        where = "" if cell is None else f", in element {cell}"
+        super().__init__(f"No equilibrium: {reason} at {load:.1%} of the load{where}.{' ' + advice if advice else ''}")
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """An InputError that names the nearest valid spelling."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    nearest = f" Did you mean {close[0]!r}?" if close else ""
+    return InputError(f"Unknown {kind} {name!r}.{nearest} Valid names: {', '.join(known)}.")

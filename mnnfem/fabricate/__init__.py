@@ -1,0 +1,1 @@
+"""From a simulated body to files that a printer takes."""

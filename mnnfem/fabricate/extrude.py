@@ -1,0 +1,38 @@
+"""A plane mesh as a watertight prism, STL in millimetres: printed = simulated, edge for edge."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import trimesh
+
+from mnnfem.errors import InputError
+from mnnfem.mesh import Floats, Mesh, signed_areas
+
+
+def prism(mesh: Mesh, points: Floats, thickness: float) -> trimesh.Trimesh:
+    """The body at node coordinates `points` (n, 2) mm, from z = 0 to `thickness` mm.
+
+    Raises InputError unless the result is closed, consistently oriented, outward, and has the volume
+    area x thickness to 1e-9.
+    """
+    if not thickness > 0:
+        raise InputError(f"The thickness must be above 0 mm, got {thickness:g}.")
+    count, low = len(points), points - points.min(axis=0)
+    vertices = np.concatenate([np.column_stack([low, np.full(count, z)]) for z in (0.0, thickness)])
+    a, b = mesh.boundary().T  # the body lies to their left, so the outside of each wall is to the right
+    walls = np.concatenate([np.stack([a, b, b + count], 1), np.stack([a, b + count, a + count], 1)])
+    solid = trimesh.Trimesh(vertices, np.concatenate([mesh.cells[:, ::-1], mesh.cells + count, walls]), process=False)
+    volume = float(signed_areas(points, mesh.cells).sum()) * thickness
+    if not solid.is_volume or abs(solid.volume - volume) > 1e-9 * volume:
+        raise InputError(
+            f"The extruded body is not a printable solid (watertight: {solid.is_watertight}, oriented: "
+            f"{solid.is_winding_consistent}, volume {solid.volume:.6g} against {volume:.6g} mm^3)."
+        )
+    return solid
+
+
+def write_stl(path: Path, mesh: Mesh, points: Floats, thickness: float) -> None:
+    """Write the prism as binary STL; STL has no unit, the numbers are millimetres."""
+    prism(mesh, points, thickness).export(path, file_type="stl")

@@ -1,0 +1,74 @@
+"""Sparse Cholesky factors that also tell whether the matrix is positive definite."""
+
+from __future__ import annotations
+
+import numpy as np
+from petsc4py import PETSc
+
+from mnnfem.mesh import Floats
+
+PREFIX = "mnnfem_"
+
+
+def _default(key: str, value: str) -> None:
+    """Set a PETSc option unless the user has given it: the command line always wins."""
+    options = PETSc.Options()
+    if not options.hasName(PREFIX + key):
+        options.setValue(PREFIX + key, value)
+
+
+class Cholesky:
+    """K = L L^T of one sparsity pattern, refactored as often as asked; the ordering is found once.
+
+    On one rank CHOLMOD factors, and fails exactly where K is not positive definite, as long as it is held
+    to its supernodal method: left to choose, it takes L D L^T for small matrices and accepts indefinite
+    ones. On several ranks MUMPS factors, and its inertia counts the negative pivots.
+    """
+
+    def __init__(self, comm: PETSc.Comm) -> None:
+        self.positive = False
+        self._serial = comm.size == 1
+        self._pc = PETSc.PC().create(comm)
+        self._pc.setOptionsPrefix(PREFIX)
+        self._pc.setType(PETSc.PC.Type.CHOLESKY)
+        self._pc.setFactorSolverType("cholmod" if self._serial else "mumps")
+        if self._serial:
+            _default("mat_cholmod_factor", "SUPERNODAL")
+            _default("mat_cholmod_print", "0")
+        else:
+            _default("mat_mumps_icntl_13", "1")  # no parallel root front: its pivots are not counted
+            _default("mat_mumps_icntl_24", "1")
+        self._pc.setFromOptions()
+        self._vectors: tuple[PETSc.Vec, PETSc.Vec] | None = None
+
+    def factorise(self, matrix: PETSc.Mat) -> bool:
+        """Factor the symmetric `matrix`; returns, and remembers in `positive`, whether it is positive definite."""
+        if self._vectors is None:
+            self._vectors = matrix.createVecs()
+        self._pc.setOperators(matrix)
+        try:
+            self._pc.setUp()
+        except PETSc.Error as problem:
+            if problem.ierr != PETSC_ERR_MAT_CH_ZRPVT:
+                raise
+            self.positive = False
+        else:
+            self.positive = self._serial or self._pc.getFactorMatrix().getInertia()[0] == 0
+        return self.positive
+
+    def solve(self, rhs: Floats) -> Floats:
+        """K^-1 rhs, on this rank's rows."""
+        assert self._vectors is not None, "factorise() comes before solve()"
+        solution, right = self._vectors
+        right.array[:] = rhs
+        self._pc.getFactorMatrix().solve(right, solution)  # PC.apply would factor a matrix that has changed since
+        return np.array(solution.array)
+
+    def destroy(self) -> None:
+        """Free the factor; collective."""
+        for vector in self._vectors or ():
+            vector.destroy()
+        self._pc.destroy()
+
+
+PETSC_ERR_MAT_CH_ZRPVT = 81  # petscerror.h: zero (or negative) pivot in a Cholesky factorisation

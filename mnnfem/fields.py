@@ -1,0 +1,77 @@
+"""Equilibria as VTU files for ParaView and pyvista: quadratic triangles with everything the solver knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+import pyvista
+import ufl
+from dolfinx import fem
+
+from mnnfem import _compat
+from mnnfem.equilibrium import Solution
+from mnnfem.mesh import Floats
+from mnnfem.solid import Solid
+
+VTK_QUADRATIC_TRIANGLE = 22
+FROM_BASIX = [0, 1, 2, 5, 3, 4]  # basix numbers an edge by the vertex opposite, VTK by the vertex before
+
+
+class FieldWriter:
+    """Writes the fields of a body's solutions; on one rank."""
+
+    def __init__(self, solid: Solid) -> None:
+        self.solid = solid
+        F = ufl.Identity(2) + ufl.grad(solid.u)
+        cellwise = fem.functionspace(solid.domain, ("DG", 0))
+        points = _compat.interpolation_points(cellwise)
+        density = solid.law.energy(F, *solid.parameters)
+        self._per_cell = {
+            "det F": fem.Expression(ufl.det(F), points),
+            "energy density (MPa)": fem.Expression(density, points),
+        }
+
+    def grid(self, solution: Solution) -> pyvista.UnstructuredGrid:
+        """Undeformed quadratic mesh with point data `displacement (mm)`, and cell data at the element centres."""
+        solid = self.solid
+        solid.set_points(solution.points)
+        solid.set_material(solution.material)
+        solid.load(solid.u, solution.displacement)
+        nodes = np.zeros((solid.owned, 3))
+        nodes[:, :2] = _quadratic_nodes(solid)
+        cells = np.insert(solid.cell_dofs[:, FROM_BASIX], 0, 6, axis=1)
+        grid = pyvista.UnstructuredGrid(cells.ravel(), np.full(len(cells), VTK_QUADRATIC_TRIANGLE), nodes)
+        displacement = np.zeros_like(nodes)
+        displacement[:, :2] = solution.displacement.reshape(-1, 2)
+        grid.point_data["displacement (mm)"] = displacement
+        every = np.arange(len(cells), dtype=np.int32)
+        for name, expression in self._per_cell.items():
+            grid.cell_data[name] = expression.eval(solid.domain, every).ravel()
+        return grid
+
+    def write(self, path: Path, solution: Solution) -> None:
+        """Write one VTU file."""
+        self.grid(solution).save(path)
+
+    def write_series(self, path: Path, solutions: Sequence[Solution]) -> None:
+        """Write a PVD file and beside it one VTU per solution, as steps of a film."""
+        lines = ['<?xml version="1.0"?>', '<VTKFile type="Collection" version="0.1">', "<Collection>"]
+        for step, solution in enumerate(solutions):
+            file = path.with_name(f"{path.stem}_{step:03d}.vtu")
+            self.write(file, solution)
+            lines.append(f'<DataSet timestep="{step}" file={quoteattr(file.name)}/>')
+        path.write_text("\n".join([*lines, "</Collection>", "</VTKFile>", ""]))
+
+
+def _quadratic_nodes(solid: Solid) -> Floats:
+    """Coordinates of the P2 nodes on the present mesh: vertices and edge middles."""
+    corners = solid.domain.geometry.x[solid.cell_nodes][:, :, :2]
+    nodes = np.zeros((solid.owned, 2))
+    nodes[solid.cell_dofs[:, :3]] = corners
+    for opposite in range(3):
+        middle = 0.5 * (corners[:, (opposite + 1) % 3] + corners[:, (opposite + 2) % 3])
+        nodes[solid.cell_dofs[:, 3 + opposite]] = middle
+    return nodes

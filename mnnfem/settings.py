@@ -1,0 +1,103 @@
+"""Settings: one frozen dataclass per program, flat `--name value`, mistakes answered in a sentence."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn, TypeVar, get_type_hints
+
+from mnnfem.errors import InputError, unknown_name
+
+S = TypeVar("S")
+
+
+def setting(
+    default: Any, help: str, unit: str = "", low: float | None = None, high: float | None = None, choices: Sequence[str] = ()
+) -> Any:
+    """A dataclass field with what `--help` and the check of its value need; bounds are inclusive."""
+    metadata = {"help": help, "unit": unit, "low": low, "high": high, "choices": tuple(choices)}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def parse(
+    kind: type[S], argv: Sequence[str], description: str, examples: str, presets: Mapping[str, Mapping[str, Any]] | None = None
+) -> S:
+    """Settings from the command line. `presets[scale]` replaces defaults; what is typed wins over both.
+
+    Raises InputError for unknown options and for values of the wrong type or out of range; exits 0 after --help.
+    """
+    types = get_type_hints(kind)
+    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    parser = _Parser(
+        description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    for name, field in fields.items():
+        option = "--" + name.replace("_", "-")
+        if types[name] is bool:
+            parser.add_argument(option, action="store_true", default=argparse.SUPPRESS, help=field.metadata["help"])
+        else:
+            parser.add_argument(option, default=argparse.SUPPRESS, metavar="VALUE", help=_help(field))
+    known, unknown = parser.parse_known_args(argv)
+    stray = next((word for word in unknown), None)
+    if stray is not None:
+        if stray.startswith("--"):
+            raise unknown_name("option", stray.split("=")[0], ["--" + name.replace("_", "-") for name in fields])
+        raise InputError(f"Unexpected argument {stray!r}: options are written --name value, see --help.")
+    typed = {name: _convert(name, value, types[name]) for name, value in vars(known).items()}
+    for name, value in typed.items():
+        _check(name, value, fields[name].metadata)
+    scale = typed.get("scale", fields["scale"].default if "scale" in fields else None)
+    return kind(**{**(presets or {}).get(scale, {}), **typed})
+
+
+def run_main(main: Callable[[Sequence[str]], None]) -> NoReturn:
+    """Run a program's main: InputError ends in one sentence and exit code 2, Ctrl-C in 130."""
+    try:
+        main(sys.argv[1:])
+    except InputError as mistake:
+        print(mistake, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        sys.exit(130)
+    sys.exit(0)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message[0].upper()}{message[1:]}; see --help.")
+
+
+def _help(field: dataclasses.Field[Any]) -> str:
+    meta = field.metadata
+    span = ""
+    if meta["choices"]:
+        span = ", one of " + ", ".join(meta["choices"])
+    elif meta["low"] is not None or meta["high"] is not None:
+        span = f", {'' if meta['low'] is None else format(meta['low'], 'g')} to {'' if meta['high'] is None else format(meta['high'], 'g')}"
+    unit = f" {meta['unit']}" if meta["unit"] else ""
+    default = "" if field.default in (None, "") else f" (default {field.default}{unit}{span})"
+    return (meta["help"] + default).replace("%", "%%")
+
+
+def _convert(name: str, value: Any, kind: type) -> Any:
+    if kind is bool or kind is str:
+        return value
+    try:
+        return kind(value)
+    except ValueError:
+        what = "a whole number" if kind is int else "a number"
+        raise InputError(f"--{name.replace('_', '-')} takes {what}, got {value!r}.") from None
+
+
+def _check(name: str, value: Any, meta: Mapping[str, Any]) -> None:
+    option = "--" + name.replace("_", "-")
+    if meta["choices"] and value not in meta["choices"]:
+        raise unknown_name(f"value for {option}", value, meta["choices"])
+    low, high = meta["low"], meta["high"]
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
+        unit = f" {meta['unit']}" if meta["unit"] else ""
+        allowed = f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
+        raise InputError(f"{option} is {value:g}{unit}, allowed {allowed}{unit}.")

@@ -1,0 +1,212 @@
+"""One discretised body: spaces, forms and maps between mesh arrays and degrees of freedom."""
+
+from __future__ import annotations
+
+import numpy as np
+import ufl
+from dolfinx import default_scalar_type, fem, la
+from mpi4py import MPI
+from petsc4py import PETSc
+
+from mnnfem import _compat
+from mnnfem.boundary import Boundary
+from mnnfem.material import NeoHookean
+from mnnfem.mesh import Floats, Ints, Mesh
+
+
+class Solid:
+    r"""Strain energy Pi(u) = int W(I + grad u) dX of quadratic (P2) displacements, and its derivatives.
+
+    Node coordinates and material values are set before use; the displacement is always an argument: an
+    array of this rank's own degrees of freedom, mm. Vectors that come back have the same layout.
+
+    free, prescribed   masks over the own degrees of freedom
+    mass               mass-matrix diagonal, mm^2: the weight of a shift that a finer mesh does not change
+    """
+
+    def __init__(
+        self,
+        mesh: Mesh,
+        law: NeoHookean,
+        boundary: Boundary,
+        comm: MPI.Comm = MPI.COMM_WORLD,
+        quadrature_degree: int = 4,
+    ) -> None:
+        boundary.check(mesh)
+        self.mesh, self.law, self.boundary, self.comm = mesh, law, boundary, comm
+        self.domain = _compat.triangle_mesh(comm, mesh.points, mesh.cells)
+        self.space = fem.functionspace(self.domain, ("Lagrange", 2, (2,)))
+        self.dx = ufl.Measure("dx", self.domain, metadata={"quadrature_degree": quadrature_degree})
+        self.parameters = [fem.Constant(self.domain, default_scalar_type(value)) for value in law.values]
+        self._map_dofs()
+        self._compile(quadrature_degree)
+        self._mark_boundary()
+        self.set_points(mesh.points)
+        unit = fem.Function(self.space)
+        unit.x.array[:] = 1.0
+        trial, test = ufl.TrialFunction(self.space), ufl.TestFunction(self.space)
+        mass = fem.petsc.assemble_matrix(fem.form(ufl.inner(trial, test) * self.dx))
+        mass.assemble()
+        diagonal = mass.getDiagonal()
+        self.mass: Floats = np.array(diagonal.array)
+        diagonal.destroy()
+        mass.destroy()
+
+    def _map_dofs(self) -> None:
+        """Vertex i of a cell carries its i-th P2 node: that ties geometry nodes to degrees of freedom."""
+        dofmap, index_map = self.space.dofmap, self.space.dofmap.index_map
+        self.cell_dofs = dofmap.list
+        self.cell_nodes = _compat.geometry_dofmap(self.domain)
+        self.node_index = self.domain.geometry.input_global_indices
+        self.owned = index_map.size_local
+        self.size = 2 * self.owned
+        vertex_dofs, at = np.unique(self.cell_dofs[:, :3], return_index=True)
+        own = vertex_dofs < self.owned
+        self._vertex_dofs = vertex_dofs[own]
+        self._vertex_points = self.node_index[self.cell_nodes.ravel()[at[own]]]
+
+    def _compile(self, quadrature_degree: int) -> None:
+        self.u, self.direction = fem.Function(self.space), fem.Function(self.space)
+        test = ufl.TestFunction(self.space)
+        F = ufl.Identity(2) + ufl.grad(self.u)
+        self.stored_energy = self.law.energy(F, *self.parameters) * self.dx
+        self.virtual_work = ufl.derivative(self.stored_energy, self.u, test)
+        tangent = ufl.derivative(self.virtual_work, self.u)
+        self._energy = fem.form(self.stored_energy)
+        self._residual = fem.form(self.virtual_work)
+        self._tangent = fem.form(tangent)
+        self._action = fem.form(ufl.action(tangent, self.direction))
+        self._vector = la.vector(self.space.dofmap.index_map, 2)
+        self._matrix = fem.petsc.create_matrix(self._tangent)
+        self._matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
+        self._matrix.setOption(PETSc.Mat.Option.SYMMETRY_ETERNAL, True)
+        points = _quadrature_points(quadrature_degree)
+        self._det_f = fem.Expression(ufl.det(F), points)
+        topology = self.domain.topology
+        self._cells = np.arange(topology.index_map(topology.dim).size_local, dtype=np.int32)
+
+    def _mark_boundary(self) -> None:
+        """Find prescribed nodes, and per control the displacement of a unit control (`lifts`, (controls, size))."""
+        held = np.zeros(self.owned, dtype=bool)
+        for name in self.boundary.held:
+            held |= self._nodes_on(name)
+        driven = [self._nodes_on(drive.facet) for drive in self.boundary.drives]
+        self.lifts = np.array(
+            [np.outer(nodes, drive.direction).ravel() for nodes, drive in zip(driven, self.boundary.drives, strict=True)]
+        ).reshape(len(driven), self.size)
+        nodes = np.logical_or.reduce([held, *driven])
+        self.prescribed = np.repeat(nodes, 2)
+        self.free = ~self.prescribed
+        marker = fem.Function(self.space)
+        marker.x.array[: self.size] = self.prescribed
+        marker.x.scatter_forward()
+        zero = fem.Function(self.space)
+        dofs = np.flatnonzero(marker.x.array[::2] > 0).astype(np.int32)
+        self._held_dofs = [fem.dirichletbc(zero, dofs)]
+
+    def _nodes_on(self, name: str) -> np.ndarray:
+        """Mask over the own P2 nodes on a facet; a rank may own a node whose edge only its neighbour has."""
+        corners = self.node_index[self.cell_nodes]
+        edges = np.sort(self.mesh.facet(name), axis=1)
+        count = len(self.mesh.points)
+        marker = la.vector(self.space.dofmap.index_map, 1)
+        for opposite in range(3):
+            a, b = ((opposite + 1) % 3, (opposite + 2) % 3)
+            pair = np.sort(corners[:, [a, b]], axis=1)
+            hit = np.isin(pair[:, 0] * count + pair[:, 1], edges[:, 0] * count + edges[:, 1])
+            marker.array[self.cell_dofs[hit][:, [a, b, 3 + opposite]]] = 1.0
+        marker.scatter_reverse(la.InsertMode.add)
+        return marker.array[: self.owned] > 0
+
+    def set_points(self, points: Floats) -> None:
+        """Move the mesh: points (n, 2) mm in the order of `Mesh.points`, the same on every rank."""
+        self.domain.geometry.x[:, :2] = points[self.node_index]
+
+    def set_material(self, values: Floats) -> None:
+        """Set the law's parameters, in the order of its `names`."""
+        for constant, value in zip(self.parameters, values, strict=True):
+            constant.value = value
+
+    def lift(self, controls: Floats) -> Floats:
+        """Prescribed displacements of the controls (c,), mm, zero on the free degrees of freedom."""
+        return controls @ self.lifts
+
+    def load(self, function: fem.Function, values: Floats) -> None:
+        """Write own values into a Function and bring its ghosts up to date."""
+        function.x.array[: self.size] = values
+        function.x.scatter_forward()
+
+    def energy(self, u: Floats) -> float:
+        """Pi(u) in mJ per mm of thickness; not finite where det F <= 0 at some quadrature point."""
+        self.load(self.u, u)
+        return float(self.comm.allreduce(fem.assemble_scalar(self._energy)))
+
+    def residual(self, u: Floats) -> Floats:
+        """dPi/du, N/mm; on prescribed degrees of freedom these are the reactions."""
+        self.load(self.u, u)
+        return self._assemble(self._residual)
+
+    def tangent_action(self, u: Floats, direction: Floats) -> Floats:
+        """K(u) d on every degree of freedom, prescribed ones included."""
+        self.load(self.u, u)
+        self.load(self.direction, direction)
+        return self._assemble(self._action)
+
+    def tangent(self, u: Floats) -> PETSc.Mat:
+        """K(u) with rows and columns of prescribed degrees of freedom replaced by the identity.
+
+        The matrix is overwritten by the next call.
+        """
+        self.load(self.u, u)
+        _compat.assemble_matrix(self._matrix, self._tangent, self._held_dofs)
+        return self._matrix
+
+    def _assemble(self, form: fem.Form) -> Floats:
+        self._vector.array[:] = 0.0
+        fem.assemble_vector(self._vector.array, form)
+        self._vector.scatter_reverse(la.InsertMode.add)
+        return self._vector.array[: self.size].copy()
+
+    def dot(self, a: Floats, b: Floats) -> float:
+        """Inner product over all ranks."""
+        return float(self.comm.allreduce(float(a @ b)))
+
+    def least_det_f(self, u: Floats) -> tuple[float, int]:
+        """Least det F over the quadrature points, and the element (index into `Mesh.cells`) where it is."""
+        self.load(self.u, u)
+        least, cell = np.inf, -1
+        if len(self._cells):
+            values = self._det_f.eval(self.domain, self._cells).reshape(len(self._cells), -1).min(axis=1)
+            local = int(np.argmin(values))
+            least, cell = float(values[local]), int(self.domain.topology.original_cell_index[local])
+        return min(self.comm.allgather((least, cell)))
+
+    def at_points(self, u: Floats) -> Floats:
+        """Displacement of the mesh points, (n, 2) mm in the order of `Mesh.points`, on every rank."""
+        values = np.zeros_like(self.mesh.points)
+        values[self._vertex_points] = u.reshape(-1, 2)[self._vertex_dofs]
+        return self._sum(values)
+
+    def from_points(self, values: Floats) -> Floats:
+        """Transpose of `at_points`: a gradient (n, 2) at the mesh points as a vector of own degrees of freedom."""
+        vector = np.zeros((self.owned, 2))
+        vector[self._vertex_dofs] = values[self._vertex_points]
+        return vector.ravel()
+
+    def sum_nodes(self, local: Floats, nodes: Ints) -> Floats:
+        """Sum per-node contributions (k, 2) of all ranks into the order of `Mesh.points`."""
+        values = np.zeros_like(self.mesh.points)
+        np.add.at(values, self.node_index[nodes], local)
+        return self._sum(values)
+
+    def _sum(self, values: Floats) -> Floats:
+        if self.comm.size > 1:
+            self.comm.Allreduce(MPI.IN_PLACE, values, op=MPI.SUM)
+        return values
+
+
+def _quadrature_points(degree: int) -> Floats:
+    import basix
+
+    points, _ = basix.make_quadrature(basix.CellType.triangle, degree)
+    return points

@@ -1,0 +1,47 @@
+"""What the body should do: inputs, targets, errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+
+class Task(Protocol):
+    """name, unit of the error, number of network inputs; all tensors float64."""
+
+    name: str
+    unit: str
+    inputs: int
+
+    def sample(self, count: int, generator: torch.Generator) -> torch.Tensor: ...
+    def features(self, targets: torch.Tensor) -> torch.Tensor: ...
+    def errors(self, displacement: torch.Tensor, targets: torch.Tensor) -> torch.Tensor: ...
+
+
+@dataclass(frozen=True)
+class Translation:
+    """Move one mesh point by a vector drawn from the square (-reach, reach)^2; error |dx| + |dy|, mm.
+
+    Source: Oktay et al., ICLR 2023: the centre of the panel, reach 15 mm.
+    """
+
+    point: int
+    reach: float = 15.0
+
+    name = "translation"
+    unit = "mm"
+    inputs = 2
+
+    def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """Targets (count, 2) mm."""
+        return self.reach * (2 * torch.rand(count, 2, dtype=torch.float64, generator=generator) - 1)
+
+    def features(self, targets: torch.Tensor) -> torch.Tensor:
+        """What the network sees, of order one."""
+        return targets / self.reach
+
+    def errors(self, displacement: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Error of each sample (b,), mm, of the displacements (b, n, 2) of the mesh points."""
+        return (displacement[:, self.point] - targets).abs().sum(dim=1)

@@ -1,0 +1,120 @@
+"""The training loop, and the evaluation on held-out targets."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from mnnfem.autoencoder import Autoencoder
+from mnnfem.bridge import Response, Starts
+from mnnfem.errors import EquilibriumError, InputError
+from mnnfem.task import Task
+
+
+@dataclass(frozen=True)
+class Step:
+    """One iteration: mean error of its solved samples (NaN if none), and what it cost."""
+
+    iteration: int
+    loss: float
+    solves: int
+    failed: int
+    uncertified: int
+    factorisations: int
+    warm: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Errors (n,) on fixed targets; a sample without an equilibrium counts with its body at rest."""
+
+    errors: torch.Tensor
+    controls: torch.Tensor
+    response: Response
+    displacement: torch.Tensor
+    failed: int
+    uncertified: int
+    factorisations: int
+
+    @property
+    def mean(self) -> float:
+        return float(self.errors.mean())
+
+    @property
+    def worst(self) -> float:
+        return float(self.errors.max())
+
+
+def train(
+    model: Autoencoder,
+    task: Task,
+    generator: torch.Generator,
+    iterations: int,
+    batch: int,
+    network_rate: float,
+    design_rate: float,
+    starts: Starts | None = None,
+) -> Iterator[Step]:
+    """Adam on the mean error of fresh samples, rates decaying along a cosine, the design clipped to its bounds.
+
+    design_rate 0 freezes the geometry. A sample without an equilibrium is left out of its step.
+    """
+    model.design.requires_grad_(design_rate > 0)
+    groups = [{"params": list(model.controller.parameters()), "lr": network_rate}]
+    if design_rate > 0:
+        groups.append({"params": [model.design], "lr": design_rate})
+    optimiser = torch.optim.Adam(groups)
+    decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: 0.5 * (1 + math.cos(math.pi * k / iterations)))
+    for iteration in range(iterations):
+        began = time.perf_counter()
+        targets = task.sample(batch, generator)
+        response = model(task.features(targets), starts)
+        solved = response.solved
+        records = [one.record for one in response.outcome if not isinstance(one, EquilibriumError)]
+        loss = torch.tensor(math.nan)
+        if records:
+            loss = task.errors(response.displacement[solved], targets[solved]).mean()
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            model.clip_()
+        decay.step()
+        yield Step(
+            iteration=iteration,
+            loss=loss.item(),
+            solves=len(records),
+            failed=batch - len(records),
+            uncertified=sum(not record.certified for record in records),
+            factorisations=sum(record.factorisations for record in records),
+            warm=sum(record.warm for record in records),
+            seconds=time.perf_counter() - began,
+        )
+
+
+@torch.no_grad()
+def evaluate(model: Autoencoder, task: Task, targets: torch.Tensor, starts: Starts | None = None) -> Evaluation:
+    """Errors on the targets (n, ...), every equilibrium ramped from rest unless `starts` is given.
+
+    InputError if there are no targets.
+    """
+    if not len(targets):
+        raise InputError("The target set is empty: give at least one held-out target.")
+    features = task.features(targets)
+    response: Response = model(features, starts)
+    at_rest = torch.zeros_like(response.displacement)
+    displacement = torch.where(response.solved[:, None, None], response.displacement, at_rest)
+    records = [one.record for one in response.outcome if not isinstance(one, EquilibriumError)]
+    return Evaluation(
+        errors=task.errors(displacement, targets),
+        controls=model.controller(features),
+        response=response,
+        displacement=displacement,
+        failed=len(targets) - len(records),
+        uncertified=sum(not record.certified for record in records),
+        factorisations=sum(record.factorisations for record in records),
+    )

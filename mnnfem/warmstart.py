@@ -1,0 +1,28 @@
+"""Remembered equilibria: a solve starts from the one whose controls are nearest."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mnnfem.equilibrium import Solution
+from mnnfem.mesh import Floats
+
+
+class Library:
+    """The last `capacity` solutions; each keeps its displacement only (16 bytes per P2 node)."""
+
+    def __init__(self, capacity: int = 64) -> None:
+        self.capacity = capacity
+        self._solutions: list[Solution] = []
+
+    def nearest(self, controls: Floats) -> Solution | None:
+        """The solution with the nearest controls, or None where the undeformed state is nearer still."""
+        if not self._solutions:
+            return None
+        distances = [float(np.linalg.norm(one.controls - controls)) for one in self._solutions]
+        best = int(np.argmin(distances))
+        return self._solutions[best] if distances[best] < np.linalg.norm(controls) else None
+
+    def add(self, solution: Solution) -> None:
+        """Remember a solution, forgetting the oldest beyond the capacity."""
+        self._solutions = [*self._solutions, solution][-self.capacity :]

@@ -1,0 +1,67 @@
+"""Translation: a 5x5 cellular panel learns to carry its centre to any point of a 30 mm square.
+
+The network reads the target and moves the two driven faces; the pore shapes turn those two horizontal
+motions into the wanted one. Network and shapes are trained together through the finite-element solver.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from geometries.star_pores import star_pores
+from mnnfem.boundary import Boundary, Drive
+from mnnfem.experiment import Experiment, Settings, refuse_ranks, run
+from mnnfem.material import NeoHookean
+from mnnfem.settings import parse, run_main, setting
+from mnnfem.task import Translation
+
+EXAMPLES = """examples:
+  ./run python workflows/translation.py                      minutes on 2 cores
+  ./run python workflows/translation.py --frozen-geometry    the ablation: network only
+  ./run python workflows/translation.py --scale paper --seed 3 --out runs/translation/paper3
+"""
+
+
+@dataclass(frozen=True)
+class TranslationSettings(Settings):
+    reach: float = setting(15.0, "targets lie within this of the centre, in x and y", unit="mm", low=0.1, high=30)
+    bound: float = setting(40.0, "largest displacement of a driven face", unit="mm", low=0.1, high=80)
+    young: float = setting(70.0, "Young's modulus", unit="MPa", low=1e-6)
+    poisson: float = setting(0.3, "Poisson's ratio", low=0, high=0.49)
+    divisions: int = setting(1, "element edges per pore radius", low=1, high=8)
+    layers: int = setting(2, "elements from pore to cell edge", low=1, high=8)
+
+
+PRESETS = {"paper": {"iterations": 1500, "batch": 16}}
+
+
+def experiment(settings: TranslationSettings) -> Experiment:
+    """The panel of the paper: corners held, the middle three cells of the left and right side driven in x."""
+    geometry = star_pores(divisions=settings.divisions, layers=settings.layers)
+    drives = [Drive(side, (1.0, 0.0), settings.bound) for side in ("left_middle", "right_middle")]
+    centre = geometry.mesh.vertex("centre")
+    angle = torch.linspace(0, 2 * torch.pi, 49, dtype=torch.float64)[:-1]
+    circle = 0.7 * settings.reach * torch.stack([torch.cos(angle), torch.sin(angle)], dim=1)
+    return Experiment(
+        task=Translation(centre, settings.reach),
+        geometry=geometry,
+        boundary=Boundary(held=("corners",), drives=drives),
+        law=NeoHookean(settings.young, settings.poisson),
+        point=centre,
+        path=circle,
+    )
+
+
+def main(argv: Sequence[str]) -> None:
+    began = time.perf_counter()
+    settings = parse(TranslationSettings, argv, __doc__, EXAMPLES, PRESETS)
+    refuse_ranks()
+    run(experiment(settings), settings, began)
+
+
+if __name__ == "__main__":
+    run_main(main)
