@@ -6,7 +6,8 @@ from mpi4py import MPI
 
 from mnnfem.adjoint import Adjoint, Gradients
 from mnnfem.boundary import Boundary
-from mnnfem.equilibrium import Equilibrium, Settings, Solution
+from mnnfem.continuation import Effort
+from mnnfem.equilibrium import Equilibrium, Solution
 from mnnfem.material import NeoHookean
 from mnnfem.mesh import Floats, Mesh
 from mnnfem.solid import Solid
@@ -24,12 +25,12 @@ class Body:
         mesh: Mesh,
         law: NeoHookean,
         boundary: Boundary,
-        settings: Settings = Settings(),
+        effort: Effort = Effort(),
         comm: MPI.Comm = MPI.COMM_WORLD,
         factors: int = 1,
     ) -> None:
         self.solid = Solid(mesh, law, boundary, comm)
-        self.equilibrium = Equilibrium(self.solid, settings, factors)
+        self.equilibrium = Equilibrium(self.solid, effort, factors)
         self.adjoint = Adjoint(self.equilibrium)
 
     def check(self, points: Floats, controls: Floats, material: Floats) -> None:

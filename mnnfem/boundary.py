@@ -36,18 +36,23 @@ class Boundary:
     drives: Sequence[Drive]
 
     def check(self, mesh: Mesh) -> None:
-        """InputError for unknown facet names, for a body that could float away, and for facets both held and driven."""
+        """InputError for unknown facets, a body that could float away, and vertices that are asked to be in two places."""
         for name in (*self.held, *(drive.facet for drive in self.drives)):
             mesh.facet(name)
         if not self.held and not self.drives:
             raise InputError("Nothing holds the body: name at least one held or driven facet.")
-        held = np.unique(np.concatenate([mesh.facet(name) for name in self.held] or [np.empty((0, 2), np.int64)]))
         for drive in self.drives:
-            shared = np.intersect1d(held, mesh.facet(drive.facet))
-            if shared.size:
-                raise InputError(f"Facet {drive.facet!r} shares {shared.size} vertices with a held facet: it cannot move.")
             if not drive.bound > 0:
                 raise InputError(f"The control of facet {drive.facet!r} needs a bound above 0 mm, got {drive.bound:g}.")
+        driven = list(dict.fromkeys(drive.facet for drive in self.drives))
+        for number, name in enumerate(driven):
+            for other in (*self.held, *driven[:number]):
+                shared = len(np.intersect1d(mesh.facet(name), mesh.facet(other)))
+                if shared:
+                    raise InputError(
+                        f"The driven facet {name!r} and {other!r} share {shared} {'vertex' if shared == 1 else 'vertices'}, "
+                        "which cannot follow both: leave a free edge between them."
+                    )
 
     def check_controls(self, controls: Floats) -> None:
         """InputError unless controls (c,) are finite, one per drive, and within the bounds."""

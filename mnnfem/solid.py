@@ -21,6 +21,7 @@ class Solid:
     array of this rank's own degrees of freedom, mm. Vectors that come back have the same layout.
 
     free, prescribed   masks over the own degrees of freedom
+    extent             largest side of the mesh's bounding box, mm
     mass               mass-matrix diagonal, mm^2: the weight of a shift that a finer mesh does not change
     """
 
@@ -38,12 +39,11 @@ class Solid:
         self.space = fem.functionspace(self.domain, ("Lagrange", 2, (2,)))
         self.dx = ufl.Measure("dx", self.domain, metadata={"quadrature_degree": quadrature_degree})
         self.parameters = [fem.Constant(self.domain, default_scalar_type(value)) for value in law.values]
+        self.extent = float(np.ptp(mesh.points, axis=0).max())
         self._map_dofs()
         self._compile(quadrature_degree)
         self._mark_boundary()
         self.set_points(mesh.points)
-        unit = fem.Function(self.space)
-        unit.x.array[:] = 1.0
         trial, test = ufl.TrialFunction(self.space), ufl.TestFunction(self.space)
         mass = fem.petsc.assemble_matrix(fem.form(ufl.inner(trial, test) * self.dx))
         mass.assemble()

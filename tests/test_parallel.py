@@ -1,0 +1,54 @@
+"""A mesh spread over the ranks gives what one rank gives. Run under mpirun -n 2 as well."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from mpi4py import MPI
+
+from mnnfem.body import Body
+from mnnfem.errors import EquilibriumError
+from mnnfem.continuation import Effort
+from mnnfem.geometry import Geometry
+from mnnfem.material import NeoHookean
+from tests.conftest import panel_boundary, strip
+from mnnfem.boundary import Boundary, Drive
+
+pytestmark = pytest.mark.mpi
+LAW = NeoHookean()
+
+
+@pytest.mark.parametrize("controls", [(10.0, -15.0), (-20.0, 25.0), (0.0, 0.0)])
+def test_equilibrium_and_gradients_equal_the_serial_ones(panel: Geometry, design: torch.Tensor, controls) -> None:
+    points, seed = panel.points(design).numpy(), np.random.default_rng(1).normal(size=panel.mesh.points.shape)
+    found = []
+    for comm in (MPI.COMM_SELF, MPI.COMM_WORLD):
+        body = Body(panel.mesh, LAW, panel_boundary(), comm=comm)
+        solution = body.solve(points, np.array(controls), LAW.values)
+        gradients = body.vjp(solution, seed)
+        assert solution.record.certified
+        found.append([body.displacement(solution), gradients.points, gradients.controls, gradients.material])
+    for serial, spread in zip(*found, strict=True):
+        assert np.abs(spread - serial).max() <= 1e-9 * max(np.abs(serial).max(), 1e-3)
+
+
+def test_a_buckled_column_is_the_same_on_all_ranks() -> None:
+    """Kicks and inertia counts: a saddle is left to the same side."""
+    mesh, found = strip(4.0, 80.0, 2, 40), []
+    for comm in (MPI.COMM_SELF, MPI.COMM_WORLD):
+        body = Body(mesh, LAW, Boundary(("bottom",), (Drive("top", (0, 1), 5.0),)), comm=comm)
+        solution = body.solve(mesh.points, np.array([-1.0]), LAW.values)
+        assert solution.record.kicks > 0
+        found.append(body.displacement(solution))
+    assert np.abs(found[0]).max() > 3
+    assert found[1] == pytest.approx(found[0], abs=1e-9 * 4)
+
+
+def test_a_failure_is_the_same_sentence_on_all_ranks() -> None:
+    mesh = strip(10.0, 10.0, 4, 4)
+    body = Body(mesh, LAW, Boundary(("bottom",), (Drive("top", (0, 1), 20.0),)), Effort(least_step=0.9), MPI.COMM_WORLD)
+    with pytest.raises(EquilibriumError) as caught:
+        body.solve(mesh.points, np.array([-9.5]), LAW.values)
+    sentences = MPI.COMM_WORLD.allgather(str(caught.value))
+    assert len(set(sentences)) == 1
