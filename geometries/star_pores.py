@@ -10,10 +10,12 @@ import scipy.sparse as sp
 
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry
-from mnnfem.mesh import Floats, Mesh, gmsh_model, read_gmsh
+from mnnfem.mesh import Floats, Mask, Mesh, gmsh_model, read_gmsh
 
 CONTROL_POINTS = 16
 QUARTERS = CONTROL_POINTS // 4
+KNOTS: Floats = np.arange(CONTROL_POINTS, dtype=np.float64)
+EIGHTHS: Floats = np.arange(1, 8, dtype=np.float64) / 8  # where a pore is sampled between two control points
 
 
 def star_pores(
@@ -56,9 +58,16 @@ def star_pores(
         raise InputError("Every cell of the panel is solid: there is no pore to design.")
     edge = perimeter(cell)
     with gmsh_model("star_pores"):
-        pore_nodes = _draw(columns, rows, cell, porous, start, divisions, layers)
+        drawing = _Drawing(cell, edge, start, divisions, layers)
+        for j in range(rows):
+            for i in range(columns):
+                (drawing.pore_cell if (i, j) in porous else drawing.solid_cell)(i, j)
+        gmsh.model.geo.synchronize()
+        drawing.name_boundaries(columns, rows)
+        gmsh.model.mesh.generate(2)
+        pore_nodes = [gmsh.model.mesh.getNodes(1, pore, includeBoundary=True)[0] for pore in drawing.pores]
         mesh, tags = read_gmsh()
-    origin, motion = _blend(mesh.points, np.isin(tags, pore_nodes), porous, cell, edge, start)
+    origin, motion = _blend(mesh.points, np.isin(tags, np.concatenate(pore_nodes)), porous, cell, edge, start)
     count = motion.shape[1]
     points = origin + (motion @ np.full(count, start)).reshape(-1, 2)
     return Geometry(
@@ -90,6 +99,12 @@ def spline_weights(t: Floats) -> Floats:
     return weights
 
 
+def pore_at(t: Floats, edge: Floats, radius: float) -> Floats:
+    """P(t), (len(t), 2) mm about the cell's centre: the pore whose radii are all `radius`."""
+    at: Floats = radius * spline_weights(t) @ edge
+    return at
+
+
 def perimeter_at(t: Floats, edge: Floats) -> Floats:
     """E(t), (len(t), 2): the straight-sided perimeter through the points E_k."""
     k = np.floor(t)
@@ -99,90 +114,80 @@ def perimeter_at(t: Floats, edge: Floats) -> Floats:
     return at
 
 
-def _draw(
-    columns: int, rows: int, cell: float, porous: list[tuple[int, int]], start: float, divisions: int, layers: int
-) -> Floats:
-    """Draw and mesh the panel in gmsh; returns the tags of the nodes on the pores."""
-    geo, pitch = gmsh.model.geo, cell / QUARTERS
-    points: dict[tuple[int, int], int] = {}
-    lines: dict[tuple[int, int], int] = {}
+class _Drawing:
+    """The panel in gmsh's own kernel: every cell cut into four-sided patches, shared points and lines drawn once."""
 
-    def point(x: float, y: float) -> int:
-        key = (round(x / pitch * 1024), round(y / pitch * 1024))
-        if key not in points:
-            points[key] = geo.addPoint(x, y, 0.0)
-        return points[key]
+    def __init__(self, cell: float, edge: Floats, start: float, divisions: int, layers: int) -> None:
+        self.cell, self.edge, self.start, self.divisions, self.layers = cell, edge, start, divisions, layers
+        self.points: dict[tuple[int, int], int] = {}  # by position in quarters of a cell
+        self.lines: dict[tuple[int, int], int] = {}
+        self.pores: list[int] = []
 
-    def line(a: int, b: int, nodes: int = divisions + 1) -> int:
-        if (b, a) in lines:
-            return -lines[b, a]
-        if (a, b) not in lines:
-            lines[a, b] = geo.addLine(a, b)
-            geo.mesh.setTransfiniteCurve(lines[a, b], nodes)
-        return lines[a, b]
+    def solid_cell(self, i: int, j: int) -> None:
+        """4 x 4 square patches."""
+        for a in range(QUARTERS * i, QUARTERS * (i + 1)):
+            for b in range(QUARTERS * j, QUARTERS * (j + 1)):
+                ring = [self._point(a, b), self._point(a + 1, b), self._point(a + 1, b + 1), self._point(a, b + 1)]
+                self._patch(*(self._line(ring[n], ring[(n + 1) % 4], self.divisions) for n in range(4)))
 
-    def patch(*loop: int) -> None:
-        surface = geo.addPlaneSurface([geo.addCurveLoop(list(loop))])
-        geo.mesh.setTransfiniteSurface(surface, "Left")
-
-    edge, pores = perimeter(cell), []
-    for i, j in [(i, j) for j in range(rows) for i in range(columns)]:
-        centre = np.array([i + 0.5, j + 0.5]) * cell
-        if (i, j) not in porous:
-            x, y = ([c * cell + k * pitch for k in range(QUARTERS + 1)] for c in (i, j))
-            for a in range(QUARTERS):
-                for b in range(QUARTERS):
-                    p = [point(x[a], y[b]), point(x[a + 1], y[b]), point(x[a + 1], y[b + 1]), point(x[a], y[b + 1])]
-                    patch(*(line(p[n], p[(n + 1) % 4]) for n in range(4)))
-            continue
-        outer = [point(*(centre + e)) for e in edge]
-        inner = [geo.addPoint(*p, 0.0) for p in centre + start * spline_weights(np.arange(16.0)) @ edge]
+    def pore_cell(self, i: int, j: int) -> None:
+        """16 patches around the pore, one between each two control points."""
+        geo, centre = gmsh.model.geo, np.array([i + 0.5, j + 0.5]) * self.cell
+        corners = np.round((centre + self.edge) / self.cell * QUARTERS).astype(int).tolist()
+        outer = [self._point(*corner) for corner in corners]
+        inner = [geo.addPoint(*p, 0.0) for p in centre + pore_at(KNOTS, self.edge, self.start)]
         for k in range(CONTROL_POINTS):
             n = (k + 1) % CONTROL_POINTS
-            between = centre + start * spline_weights(k + np.linspace(0, 1, 9)[1:-1]) @ edge
+            between = centre + pore_at(k + EIGHTHS, self.edge, self.start)
             pore = geo.addSpline([inner[k], *(geo.addPoint(*p, 0.0) for p in between), inner[n]])
-            geo.mesh.setTransfiniteCurve(pore, divisions + 1)
-            pores.append(pore)
-            spokes = (line(inner[n], outer[n], layers + 1), line(inner[k], outer[k], layers + 1))
-            patch(line(outer[k], outer[n]), -spokes[0], -pore, spokes[1])
-    geo.synchronize()
-    for name, group in _sides(columns, rows, lines, {tag: key for key, tag in points.items()}).items():
-        gmsh.model.addPhysicalGroup(1, group, name=name)
-    gmsh.model.addPhysicalGroup(1, pores, name="pores")
-    gmsh.model.addPhysicalGroup(2, [tag for _, tag in gmsh.model.getEntities(2)], name="solid")
-    middle = (columns * QUARTERS * 512, rows * QUARTERS * 512)
-    if middle in points:
-        gmsh.model.addPhysicalGroup(0, [points[middle]], name="centre")
-    gmsh.model.mesh.generate(2)
-    return np.concatenate([gmsh.model.mesh.getNodes(1, pore, includeBoundary=True)[0] for pore in pores])
+            geo.mesh.setTransfiniteCurve(pore, self.divisions + 1)
+            self.pores.append(pore)
+            out, back = (self._line(inner[m], outer[m], self.layers) for m in (k, n))
+            self._patch(self._line(outer[k], outer[n], self.divisions), -back, -pore, out)
 
-
-def _sides(
-    columns: int, rows: int, lines: dict[tuple[int, int], int], keys: dict[int, tuple[int, int]]
-) -> dict[str, list[int]]:
-    """Lines of each named part of the panel's outline, found by their grid position in quarters of a cell."""
-    sides: dict[str, list[int]] = {}
-    for (a, b), tag in lines.items():
-        if a not in keys or b not in keys:
-            continue
-        (ax, ay), (bx, by) = (np.array(keys[n]) / 1024 for n in (a, b))
-        for name, at, along, end, count in (
-            ("left", (ax, bx), (ay, by), 0, rows), ("right", (ax, bx), (ay, by), columns, rows),
-            ("bottom", (ay, by), (ax, bx), 0, columns), ("top", (ay, by), (ax, bx), rows, columns),
-        ):  # fmt: skip
-            if at != (end * QUARTERS, end * QUARTERS):
+    def name_boundaries(self, columns: int, rows: int) -> None:
+        """Physical groups: the sides, their middles, the corners, the pores, and the centre."""
+        where = {tag: key for key, tag in self.points.items()}
+        groups: dict[str, list[int]] = {"pores": self.pores}
+        sides = (("left", 0, 0, rows), ("right", 0, columns, rows), ("bottom", 1, 0, columns), ("top", 1, rows, columns))
+        for (a, b), tag in self.lines.items():
+            if a not in where or b not in where:
                 continue
-            sides.setdefault(name, []).append(tag)
-            middle = 0.5 * (along[0] + along[1])
-            if QUARTERS < middle < (count - 1) * QUARTERS:
-                sides.setdefault(f"{name}_middle", []).append(tag)
-            if min(middle, count * QUARTERS - middle) < 1:
-                sides.setdefault("corners", []).append(tag)
-    return sides
+            for name, axis, end, count in sides:
+                if where[a][axis] != end * QUARTERS or where[b][axis] != end * QUARTERS:
+                    continue
+                middle = 0.5 * (where[a][1 - axis] + where[b][1 - axis])
+                groups.setdefault(name, []).append(tag)
+                if QUARTERS < middle < (count - 1) * QUARTERS:
+                    groups.setdefault(f"{name}_middle", []).append(tag)
+                if min(middle, count * QUARTERS - middle) < 1:
+                    groups.setdefault("corners", []).append(tag)
+        for name, tags in groups.items():
+            gmsh.model.addPhysicalGroup(1, tags, name=name)
+        middle_point = self.points.get((columns * QUARTERS // 2, rows * QUARTERS // 2))
+        if middle_point is not None:
+            gmsh.model.addPhysicalGroup(0, [middle_point], name="centre")
+
+    def _point(self, a: int, b: int) -> int:
+        if (a, b) not in self.points:
+            self.points[a, b] = gmsh.model.geo.addPoint(a * self.cell / QUARTERS, b * self.cell / QUARTERS, 0.0)
+        return self.points[a, b]
+
+    def _line(self, a: int, b: int, elements: int) -> int:
+        if (b, a) in self.lines:
+            return -self.lines[b, a]
+        if (a, b) not in self.lines:
+            self.lines[a, b] = gmsh.model.geo.addLine(a, b)
+            gmsh.model.geo.mesh.setTransfiniteCurve(self.lines[a, b], elements + 1)
+        return self.lines[a, b]
+
+    def _patch(self, *loop: int) -> None:
+        surface = gmsh.model.geo.addPlaneSurface([gmsh.model.geo.addCurveLoop(list(loop))])
+        gmsh.model.geo.mesh.setTransfiniteSurface(surface, "Left")
 
 
 def _blend(
-    points: Floats, on_pore: np.ndarray, porous: list[tuple[int, int]], cell: float, edge: Floats, start: float
+    points: Floats, on_pore: Mask, porous: list[tuple[int, int]], cell: float, edge: Floats, start: float
 ) -> tuple[Floats, sp.csr_matrix]:
     """Origin (n, 2) and motion (2 n, 16 pores) of the linear map, from the node positions at the start radii."""
     origin, count = points.copy(), len(porous) * CONTROL_POINTS
@@ -208,7 +213,7 @@ def _place(local: Floats, edge: Floats, start: float) -> tuple[Floats, Floats]:
     angle = np.argmin(np.linalg.norm(shadow[:, None] - edge[None], axis=2), axis=1).astype(float)
 
     def offset(t: Floats) -> Floats:
-        pore = start * spline_weights(t) @ edge
+        pore = pore_at(t, edge, start)
         ray, out = perimeter_at(t, edge) - pore, local - pore
         side: Floats = ray[:, 0] * out[:, 1] - ray[:, 1] * out[:, 0]
         return side
@@ -219,7 +224,7 @@ def _place(local: Floats, edge: Floats, start: float) -> tuple[Floats, Floats]:
         ahead = offset(middle) > 0
         low, high = np.where(ahead, middle, low), np.where(ahead, high, middle)
     t = 0.5 * (low + high)
-    pore = start * spline_weights(t) @ edge
+    pore = pore_at(t, edge, start)
     ray = perimeter_at(t, edge) - pore
     s: Floats = ((local - pore) * ray).sum(1) / (ray**2).sum(1)
     return t, s

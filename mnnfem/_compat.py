@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-try:
-    import dolfinx
-    import dolfinx.fem.petsc  # noqa: F401
-except ImportError as problem:
-    raise ImportError(
-        f"mnnfem needs dolfinx >= 0.9 with petsc4py, and this Python cannot import it ({problem}). pip cannot give "
-        "it: prefix the command with ./run, which builds the environment, or use conda (environment.yml), "
-        "Debian >= 13 (apt install python3-dolfinx-real) or the container dolfinx/dolfinx."
-    ) from None
-
 import basix.ufl
+import dolfinx
+import dolfinx.fem.petsc
 import numpy as np
+import numpy.typing as npt
+import ufl
 from dolfinx import fem
 from dolfinx.mesh import Mesh, create_mesh
 from mpi4py import MPI
@@ -26,17 +20,15 @@ if VERSION < (0, 9):
     raise ImportError(f"mnnfem needs dolfinx >= 0.9, found {dolfinx.__version__}; ./run gives a newer one.")
 
 
-def triangle_mesh(comm: MPI.Comm, points: np.ndarray, cells: np.ndarray) -> Mesh:
+def triangle_mesh(comm: MPI.Comm, points: npt.NDArray[np.float64], cells: npt.NDArray[np.int64]) -> Mesh:
     """A dolfinx mesh of straight triangles; points and cells are given on rank 0 and dealt to all ranks."""
-    import ufl
-
     domain = ufl.Mesh(basix.ufl.element("Lagrange", "triangle", 1, shape=(2,)))
     if comm.rank:
         points, cells = points[:0], cells[:0]
     return create_mesh(comm, cells=cells.astype(np.int64), x=points, e=domain)
 
 
-def geometry_dofmap(mesh: Mesh) -> np.ndarray:
+def geometry_dofmap(mesh: Mesh) -> npt.NDArray[np.int32]:
     """Geometry nodes of each local cell, (m, 3)."""
     geometry: Any = mesh.geometry
     return geometry.dofmaps[0] if VERSION >= (0, 11) else geometry.dofmap
@@ -47,9 +39,3 @@ def assemble_matrix(matrix: PETSc.Mat, form: fem.Form, bcs: list[fem.DirichletBC
     matrix.zeroEntries()
     fem.petsc.assemble_matrix(matrix, form, bcs, 1.0)
     matrix.assemble()
-
-
-def interpolation_points(space: fem.FunctionSpace) -> np.ndarray:
-    """Reference points of the space's interpolation."""
-    points = space.element.interpolation_points
-    return points() if callable(points) else points

@@ -61,5 +61,5 @@ class Boundary:
         for number, (value, drive) in enumerate(zip(controls, self.drives, strict=True)):
             if not abs(value) <= drive.bound * (1 + 1e-12):
                 raise InputError(
-                    f"Control {number} (facet {drive.facet!r}) is {value:g} mm, allowed -{drive.bound:g} to {drive.bound:g} mm."
+                    f"Control {number} (facet {drive.facet!r}) is {value:g} mm, allowed {-drive.bound:g} to {drive.bound:g}."
                 )

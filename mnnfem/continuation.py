@@ -120,5 +120,8 @@ class Climb:
     def _failure(self, reason: str, load: float, u: Floats) -> EquilibriumError:
         least, cell = self.solid.least_det_f(u)
         return EquilibriumError(
-            f"{reason} (least det F {least:.3g})", load, cell, "Use smaller controls, thicker ligaments there, or a finer mesh."
+            f"{reason} (least det F {least:.3g})",
+            load,
+            cell,
+            "Use smaller controls, thicker ligaments there, or a finer mesh.",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -12,10 +13,11 @@ class Controller(torch.nn.Module):
 
     def __init__(self, inputs: int, bounds: Sequence[float], hidden: Sequence[int] = (30, 30, 30)) -> None:
         super().__init__()
+        self.bounds: torch.Tensor
         self.register_buffer("bounds", torch.tensor(list(bounds), dtype=torch.float64))
         widths = [inputs, *hidden, len(bounds)]
         layers: list[torch.nn.Module] = []
-        for a, b in zip(widths, widths[1:], strict=False):
+        for a, b in itertools.pairwise(widths):
             layers += [torch.nn.Linear(a, b, dtype=torch.float64), torch.nn.ReLU()]
         self.layers = torch.nn.Sequential(*layers[:-1])
 

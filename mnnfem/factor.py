@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from mpi4py import MPI
 from petsc4py import PETSc
 
 from mnnfem.mesh import Floats
 
 PREFIX = "mnnfem_"
+NOT_POSITIVE = 81  # PETSC_ERR_MAT_CH_ZRPVT of petscerror.h: zero or negative pivot
 
 
 def _default(key: str, value: str) -> None:
@@ -22,17 +24,20 @@ class Cholesky:
 
     On one rank CHOLMOD factors, and fails exactly where K is not positive definite, as long as it is held
     to its supernodal method: left to choose, it takes L D L^T for small matrices and accepts indefinite
-    ones. On several ranks MUMPS factors, and its inertia counts the negative pivots.
+    ones. On several ranks, or where PETSc was built without CHOLMOD, MUMPS factors, and its inertia counts
+    the negative pivots.
+
+    positive   whether the last matrix was positive definite
     """
 
-    def __init__(self, comm: PETSc.Comm) -> None:
+    def __init__(self, comm: MPI.Comm, solver: str | None = None) -> None:
         self.positive = False
-        self._serial = comm.size == 1
+        self.solver = solver or ("cholmod" if comm.size == 1 and PETSc.Sys.hasExternalPackage("cholmod") else "mumps")
         self._pc = PETSc.PC().create(comm)
         self._pc.setOptionsPrefix(PREFIX)
         self._pc.setType(PETSc.PC.Type.CHOLESKY)
-        self._pc.setFactorSolverType("cholmod" if self._serial else "mumps")
-        if self._serial:
+        self._pc.setFactorSolverType(self.solver)
+        if self.solver == "cholmod":
             _default("mat_cholmod_factor", "SUPERNODAL")
             _default("mat_cholmod_print", "0")
         else:
@@ -49,11 +54,11 @@ class Cholesky:
         try:
             self._pc.setUp()
         except PETSc.Error as problem:
-            if problem.ierr != PETSC_ERR_MAT_CH_ZRPVT:
+            if problem.ierr != NOT_POSITIVE:
                 raise
             self.positive = False
         else:
-            self.positive = self._serial or self._pc.getFactorMatrix().getInertia()[0] == 0
+            self.positive = self.solver == "cholmod" or self._pc.getFactorMatrix().getInertia()[0] == 0
         return self.positive
 
     def solve(self, rhs: Floats) -> Floats:
@@ -61,14 +66,6 @@ class Cholesky:
         assert self._vectors is not None, "factorise() comes before solve()"
         solution, right = self._vectors
         right.array[:] = rhs
-        self._pc.getFactorMatrix().solve(right, solution)  # PC.apply would factor a matrix that has changed since
+        # Not PC.apply: it would factor again if the matrix has changed since.
+        self._pc.getFactorMatrix().solve(right, solution)
         return np.array(solution.array)
-
-    def destroy(self) -> None:
-        """Free the factor; collective."""
-        for vector in self._vectors or ():
-            vector.destroy()
-        self._pc.destroy()
-
-
-PETSC_ERR_MAT_CH_ZRPVT = 81  # petscerror.h: zero (or negative) pivot in a Cholesky factorisation

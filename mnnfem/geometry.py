@@ -85,7 +85,9 @@ def least_areas(geometry: Geometry, corners_at_most: int = 1 << 12) -> Floats:
         squares = _cross(block[1] - block[0], block[2] - block[0])
         scale = np.abs(block).max(initial=0.0) ** 2
         if np.any(np.abs(squares) > 1e-9 * scale):
-            raise InputError(f"The area of triangle {index} is not affine in each parameter: its least value is not at a corner.")
+            raise InputError(
+                f"The area of triangle {index} is not affine in each parameter: its least value is not at a corner."
+            )
         box = zip(geometry.lower[active], geometry.upper[active], strict=True)
         corners = np.array(list(itertools.product(*box))).reshape(1 << len(active), len(active))
         points = geometry.origin[cell] + np.einsum("vdp,cp->cvd", block, corners)

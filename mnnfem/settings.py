@@ -48,21 +48,20 @@ def parse(
     typed = {name: _convert(name, value, types[name]) for name, value in vars(known).items()}
     for name, value in typed.items():
         _check(name, value, fields[name].metadata)
-    scale = typed.get("scale", fields["scale"].default if "scale" in fields else None)
+    scale = str(typed.get("scale", fields["scale"].default if "scale" in fields else ""))
     return kind(**{**(presets or {}).get(scale, {}), **typed})
 
 
-def run_main(main: Callable[[Sequence[str]], None]) -> NoReturn:
-    """Run a program's main: InputError ends in one sentence and exit code 2, Ctrl-C in 130."""
+def run_main(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
+    """Run a program's main and exit with what it returns; InputError ends in one sentence and code 2, Ctrl-C in 130."""
     try:
-        main(sys.argv[1:])
+        sys.exit(main(sys.argv[1:]))
     except InputError as mistake:
         print(mistake, file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         sys.exit(130)
-    sys.exit(0)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -76,10 +75,11 @@ def _help(field: dataclasses.Field[Any]) -> str:
     if meta["choices"]:
         span = ", one of " + ", ".join(meta["choices"])
     elif meta["low"] is not None or meta["high"] is not None:
-        span = f", {'' if meta['low'] is None else format(meta['low'], 'g')} to {'' if meta['high'] is None else format(meta['high'], 'g')}"
+        low, high = ("" if bound is None else f"{bound:g}" for bound in (meta["low"], meta["high"]))
+        span = f", {low} to {high}" if high else f", at least {low}"
     unit = f" {meta['unit']}" if meta["unit"] else ""
     default = "" if field.default in (None, "") else f" (default {field.default}{unit}{span})"
-    return (meta["help"] + default).replace("%", "%%")
+    return str(meta["help"] + default).replace("%", "%%")
 
 
 def _convert(name: str, value: Any, kind: type) -> Any:

@@ -11,7 +11,7 @@ from petsc4py import PETSc
 from mnnfem import _compat
 from mnnfem.boundary import Boundary
 from mnnfem.material import NeoHookean
-from mnnfem.mesh import Floats, Ints, Mesh
+from mnnfem.mesh import Floats, Ints, Mask, Mesh
 
 
 class Solid:
@@ -34,6 +34,7 @@ class Solid:
         quadrature_degree: int = 4,
     ) -> None:
         boundary.check(mesh)
+        PETSc.garbage_cleanup(comm)  # collective, as making a solid is: the collector alone must not free shared objects
         self.mesh, self.law, self.boundary, self.comm = mesh, law, boundary, comm
         self.domain = _compat.triangle_mesh(comm, mesh.points, mesh.cells)
         self.space = fem.functionspace(self.domain, ("Lagrange", 2, (2,)))
@@ -104,7 +105,7 @@ class Solid:
         dofs = np.flatnonzero(marker.x.array[::2] > 0).astype(np.int32)
         self._held_dofs = [fem.dirichletbc(zero, dofs)]
 
-    def _nodes_on(self, name: str) -> np.ndarray:
+    def _nodes_on(self, name: str) -> Mask:
         """Mask over the own P2 nodes on a facet; a rank may own a node whose edge only its neighbour has."""
         corners = self.node_index[self.cell_nodes]
         edges = np.sort(self.mesh.facet(name), axis=1)
@@ -171,12 +172,16 @@ class Solid:
         """Inner product over all ranks."""
         return float(self.comm.allreduce(float(a @ b)))
 
+    def det_f(self, u: Floats) -> Floats:
+        """det F of this rank's elements at their quadrature points, (cells, points)."""
+        self.load(self.u, u)
+        return self._det_f.eval(self.domain, self._cells).reshape(len(self._cells), -1)
+
     def least_det_f(self, u: Floats) -> tuple[float, int]:
         """Least det F over the quadrature points, and the element (index into `Mesh.cells`) where it is."""
-        self.load(self.u, u)
         least, cell = np.inf, -1
         if len(self._cells):
-            values = self._det_f.eval(self.domain, self._cells).reshape(len(self._cells), -1).min(axis=1)
+            values = self.det_f(u).min(axis=1)
             local = int(np.argmin(values))
             least, cell = float(values[local]), int(self.domain.topology.original_cell_index[local])
         return min(self.comm.allgather((least, cell)))

@@ -37,7 +37,8 @@ def lowest_mode(minimiser: Minimiser, steps: int = 30) -> Floats:
     _, vectors = np.linalg.eigh(0.5 * (projected + projected.T)[:count, :count])
     mode: Floats = np.einsum("k,ki->i", vectors[:, -1], np.array(basis))
     peak = float(solid.comm.allreduce(np.abs(mode).max(initial=0.0), op=MPI.MAX))
-    return mode * (1.0 if solid.dot(start, solid.mass * mode) >= 0 else -1.0) / peak
+    mode *= (1.0 if solid.dot(start, solid.mass * mode) >= 0 else -1.0) / peak
+    return mode
 
 
 def kick(minimiser: Minimiser, u: Floats, imperfection: int) -> Floats | None:

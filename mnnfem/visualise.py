@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from mnnfem.boundary import Boundary
-from mnnfem.mesh import Floats, Ints, Mesh
+from mnnfem.mesh import Floats, Mesh
 
-INK, HELD, DRIVEN, TARGET = "#1f2933", "#1f2933", "#d1495b", "#e07a00"
+INK, DRIVEN, TARGET, BODY, OTHER = "#1f2933", "#d1495b", "#e07a00", "#dbe7f3", "#3a6ea5"
 COLOURS = matplotlib.colormaps["viridis"]
 
 
@@ -30,101 +30,113 @@ class Scene:
     point: int
     points: Floats
 
-    def frame(self, margin: float) -> tuple[float, float, float, float]:
-        """Axis limits: the undeformed body and `margin` mm about it."""
-        low, high = self.points.min(axis=0) - margin, self.points.max(axis=0) + margin
-        return low[0], high[0], low[1], high[1]
-
-
-def draw_body(axes: Axes, scene: Scene, displacement: Floats, limit: float, margin: float) -> Any:
-    """The deformed body coloured by the size of its displacement (0 to `limit` mm), held and driven edges marked."""
-    now = scene.points + displacement
-    size = np.linalg.norm(displacement, axis=1)
-    image = axes.tripcolor(*now.T, scene.mesh.cells, size, shading="gouraud", cmap=COLOURS, vmin=0, vmax=limit, rasterized=True)
-    axes.add_collection(LineCollection(now[scene.mesh.boundary()], colors=INK, linewidths=0.6))
-    held = [scene.mesh.facet(name) for name in scene.boundary.held]
-    driven = [scene.mesh.facet(drive.facet) for drive in scene.boundary.drives]
-    for edges, colour in ((held, HELD), (driven, DRIVEN)):
-        axes.add_collection(LineCollection(now[np.concatenate(edges)], colors=colour, linewidths=3.0))
-    axes.set_aspect("equal")
-    axes.axis(scene.frame(margin))
-    axes.set_axis_off()
-    return image
-
-
-def draw_target(axes: Axes, scene: Scene, displacement: Floats, target: Floats) -> None:
-    """A cross where the watched point should be, a dot where it is."""
-    at = scene.points[scene.point]
-    axes.plot(*(at + target), "x", color=TARGET, markersize=11, markeredgewidth=2.5)
-    axes.plot(*(at + displacement[scene.point]), "o", color="white", markeredgecolor=INK, markersize=5)
-
 
 def design_figure(path: Path, scene: Scene) -> None:
     """The undeformed design with its elements, held edges (dark) and driven edges (red)."""
-    figure = Figure(figsize=(6, 6.4), layout="constrained")
+    figure = Figure(figsize=(6, 6.3), layout="constrained")
     axes = figure.add_subplot()
+    axes.tripcolor(*scene.points.T, scene.mesh.cells, np.zeros(len(scene.mesh.cells)), cmap=_plain(BODY))
     axes.triplot(*scene.points.T, scene.mesh.cells, color="#b8c4ce", linewidth=0.4)
-    _fill(axes, scene.points, scene.mesh.cells)
-    draw_edges = scene.points[scene.mesh.boundary()]
-    axes.add_collection(LineCollection(draw_edges, colors=INK, linewidths=0.8))
-    for names, colour in (
-        (scene.boundary.held, HELD),
-        ([drive.facet for drive in scene.boundary.drives], DRIVEN),
-    ):
-        edges = np.concatenate([scene.mesh.facet(name) for name in names])
-        axes.add_collection(LineCollection(scene.points[edges], colors=colour, linewidths=3.5))
+    _outline(axes, scene, scene.points)
     axes.set_aspect("equal")
-    axes.set(xlabel="x (mm)", ylabel="y (mm)", title="Learned design: dark edges are held, red edges are driven")
+    axes.set(xlabel="x (mm)", ylabel="y (mm)", title="dark edges are held, red edges are driven")
     figure.savefig(path, dpi=130)
 
 
-def targets_figure(path: Path, scene: Scene, displacements: Sequence[Floats], targets: Sequence[Floats], margin: float) -> None:
-    """Four deformed bodies, each with its target."""
-    figure = Figure(figsize=(9, 8.4), layout="constrained")
-    limit = max(float(np.linalg.norm(one, axis=1).max()) for one in displacements)
+def targets_figure(path: Path, scene: Scene, displacements: Sequence[Floats], targets: Sequence[Floats]) -> None:
+    """Up to four deformed bodies, each with its target."""
+    figure = Figure(figsize=(9, 7.6), layout="constrained")
     grid = figure.subplots(2, 2)
-    for axes, displacement, target in zip(grid.flat, displacements, targets, strict=True):
-        image = draw_body(axes, scene, displacement, limit, margin)
-        draw_target(axes, scene, displacement, target)
+    frame, limit = _frame(scene, displacements), _largest(displacements)
+    image: Any = None
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes, displacement, target in zip(grid.flat, displacements, targets, strict=False):
+        image = _draw_body(axes, scene, displacement, limit)
+        _draw_target(axes, scene, displacement, target)
         error = np.abs(displacement[scene.point] - target).sum()
         axes.set_title(f"target ({target[0]:+.1f}, {target[1]:+.1f}) mm, error {error:.2f} mm", fontsize=10)
+        axes.axis(frame)
     figure.colorbar(image, ax=grid, label="displacement (mm)", shrink=0.7)
     figure.savefig(path, dpi=130)
 
 
-def path_film(path: Path, scene: Scene, displacements: Sequence[Floats], targets: Sequence[Floats], margin: float) -> None:
-    """A GIF of the body following a path of targets."""
-    figure = Figure(figsize=(5, 5), layout="constrained")
-    axes = figure.add_subplot()
-    limit = max(float(np.linalg.norm(one, axis=1).max()) for one in displacements)
+def path_film(path: Path, scene: Scene, displacements: Sequence[Floats], targets: Sequence[Floats]) -> None:
+    """A GIF of the body following a closed path of targets."""
+    frame, limit = _frame(scene, displacements), _largest(displacements)
+    figure = Figure(figsize=(5, 5 * (frame[3] - frame[2]) / (frame[1] - frame[0])))
+    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     way = scene.points[scene.point] + np.array([*targets, targets[0]])
 
-    def draw(frame: int) -> list[Any]:
+    def draw(number: int) -> list[Any]:
         axes.clear()
-        draw_body(axes, scene, displacements[frame], limit, margin)
+        axes.set_axis_off()
+        _draw_body(axes, scene, displacements[number], limit)
         axes.plot(*way.T, "--", color=TARGET, linewidth=1)
-        draw_target(axes, scene, displacements[frame], targets[frame])
+        _draw_target(axes, scene, displacements[number], targets[number])
+        axes.axis(frame)
         return []
 
-    film = FuncAnimation(figure, draw, frames=len(displacements))
-    film.save(path, writer=PillowWriter(fps=12), dpi=80)
+    FuncAnimation(figure, draw, frames=len(displacements)).save(path, writer=PillowWriter(fps=12), dpi=80)
 
 
-def loss_figure(path: Path, curves: dict[str, Sequence[float]], idle: float, unit: str) -> None:
-    """Training loss of each arm against its iteration, on a log scale, with a running mean."""
+def loss_figure(path: Path, curves: Mapping[str, Sequence[float]], idle: float, unit: str) -> None:
+    """Training error of each arm against its iteration, on a log scale, with a running mean."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.add_subplot()
-    for (name, losses), colour in zip(curves.items(), (DRIVEN, "#3a6ea5"), strict=False):
-        values = np.asarray(losses, dtype=float)
+    for (name, losses), colour in zip(curves.items(), (DRIVEN, OTHER), strict=False):
+        solved = [(k, loss) for k, loss in enumerate(losses) if np.isfinite(loss)]
+        if not solved:
+            continue
+        iterations, values = np.array(solved).T
         window = max(1, len(values) // 40)
-        smooth = np.convolve(np.nan_to_num(values, nan=float(np.nanmean(values))), np.full(window, 1 / window), "valid")
-        axes.plot(values, color=colour, alpha=0.2, linewidth=0.7)
-        axes.plot(np.arange(len(smooth)) + window // 2, smooth, color=colour, label=name)
+        smooth = np.convolve(values, np.full(window, 1 / window), "valid")
+        axes.plot(iterations, values, color=colour, alpha=0.2, linewidth=0.7)
+        axes.plot(iterations[window - 1 :], smooth, color=colour, label=name)
     axes.axhline(idle, color=INK, linestyle=":", label="do nothing")
     axes.set(yscale="log", xlabel="iteration", ylabel=f"mean error of the batch ({unit})")
     axes.legend(frameon=False)
     figure.savefig(path, dpi=130)
 
 
-def _fill(axes: Axes, points: Floats, cells: Ints) -> None:
-    axes.tripcolor(*points.T, cells, np.zeros(len(points)), cmap="Blues", vmin=-0.15, vmax=1, shading="gouraud", zorder=0)
+def _draw_body(axes: Axes, scene: Scene, displacement: Floats, limit: float) -> Any:
+    """The deformed body coloured by the size of its displacement, 0 to `limit` mm."""
+    now, size = scene.points + displacement, np.linalg.norm(displacement, axis=1)
+    image = axes.tripcolor(*now.T, scene.mesh.cells, size, shading="gouraud", cmap=COLOURS, vmin=0, vmax=limit)
+    _outline(axes, scene, now)
+    axes.set_aspect("equal")
+    return image
+
+
+def _outline(axes: Axes, scene: Scene, now: Floats) -> None:
+    mesh, boundary = scene.mesh, scene.boundary
+    _edges(axes, now, [mesh.boundary()], INK, 0.7)
+    _edges(axes, now, [mesh.facet(name) for name in boundary.held], INK, 3.5)
+    _edges(axes, now, [mesh.facet(drive.facet) for drive in boundary.drives], DRIVEN, 3.5)
+
+
+def _edges(axes: Axes, now: Floats, facets: Iterable[Any], colour: str, width: float) -> None:
+    lines = [now[edge] for edges in facets for edge in edges]
+    axes.add_collection(LineCollection(lines, colors=colour, linewidths=width, capstyle="round"))
+
+
+def _draw_target(axes: Axes, scene: Scene, displacement: Floats, target: Floats) -> None:
+    """A cross where the watched point should be, a dot where it is."""
+    at = scene.points[scene.point]
+    axes.plot(*(at + target), "x", color=TARGET, markersize=11, markeredgewidth=2.5)
+    axes.plot(*(at + displacement[scene.point]), "o", color="white", markeredgecolor=INK, markersize=5)
+
+
+def _frame(scene: Scene, displacements: Sequence[Floats]) -> tuple[float, float, float, float]:
+    """Axis limits that hold every one of the deformed bodies."""
+    every = np.concatenate([scene.points + displacement for displacement in displacements])
+    low, high = every.min(axis=0) - 4, every.max(axis=0) + 4
+    return float(low[0]), float(high[0]), float(low[1]), float(high[1])
+
+
+def _largest(displacements: Sequence[Floats]) -> float:
+    return max(float(np.linalg.norm(one, axis=1).max()) for one in displacements) or 1.0
+
+
+def _plain(colour: str) -> Any:
+    return matplotlib.colors.ListedColormap([colour])

@@ -53,7 +53,11 @@ def test_a_batch_equals_its_samples(body: Body, panel: Geometry, design: torch.T
 @pytest.mark.parametrize(
     ("points", "controls", "message"),
     [
-        (POINTS.float(), torch.ones(1, 1, dtype=torch.float64), "points must be a float64 tensor on the CPU, got torch.float32"),
+        (
+            POINTS.float(),
+            torch.ones(1, 1, dtype=torch.float64),
+            "points must be a float64 tensor on the CPU",
+        ),
         (POINTS, torch.ones(1, 1), "controls must be a float64"),
         (POINTS, torch.ones(1, dtype=torch.float64), "as a batch"),
         (POINTS, torch.ones(1, 1, dtype=torch.float64, device="meta"), "on meta"),

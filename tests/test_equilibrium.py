@@ -172,7 +172,8 @@ def test_the_straight_column_is_an_equilibrium_but_an_unstable_one(column) -> No
     assert not cholesky.factorise(solid.tangent(u))
 
 
-def test_cholesky_refuses_small_indefinite_matrices() -> None:
+@pytest.mark.parametrize("solver", ["cholmod", "mumps"])
+def test_cholesky_refuses_small_indefinite_matrices(solver: str) -> None:
     """CHOLMOD's own choice for a small matrix is L D L^T, which accepts this one."""
     for diagonal, positive in (([2.0, 2.0, 2.0], True), ([2.0, 0.1, 2.0], False)):
         matrix = PETSc.Mat().createAIJ((3, 3), comm=MPI.COMM_SELF)
@@ -184,15 +185,16 @@ def test_cholesky_refuses_small_indefinite_matrices() -> None:
                 matrix.setValue(i - 1, i, -1.0)
         matrix.assemble()
         matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
-        factor = Cholesky(MPI.COMM_SELF)
+        factor = Cholesky(MPI.COMM_SELF, solver)
         assert factor.factorise(matrix) is positive
         rhs = np.array([1.0, 2.0, 3.0])
         if positive:
             assert factor.solve(rhs) == pytest.approx(np.linalg.solve(dense(matrix), rhs))
 
 
-def test_cholesky_works_again_after_an_indefinite_matrix(body: Body) -> None:
-    solid, factor = body.solid, Cholesky(MPI.COMM_SELF)
+@pytest.mark.parametrize("solver", ["cholmod", "mumps"])
+def test_cholesky_works_again_after_an_indefinite_matrix(body: Body, solver: str) -> None:
+    solid, factor = body.solid, Cholesky(MPI.COMM_SELF, solver)
     solid.set_points(solid.mesh.points)
     rhs = np.where(solid.free, 1.0, 0.0)
     matrix = solid.tangent(np.zeros(solid.size))
@@ -222,7 +224,7 @@ def test_a_failure_says_why_at_which_load_and_where() -> None:
     [
         (lambda x: x[:-1], [1.0, 1.0], [70, 0.3], "points of shape"),
         (lambda x: x, [1.0], [70, 0.3], "2 controls"),
-        (lambda x: x, [41.0, 1.0], [70, 0.3], "Control 0 .*'left_middle'.* is 41 mm, allowed -40 to 40 mm"),
+        (lambda x: x, [41.0, 1.0], [70, 0.3], "Control 0 .*'left_middle'.* is 41 mm, allowed -40 to 40"),
         (lambda x: x, [1.0, np.nan], [70, 0.3], "Control 1 .* nan mm"),
         (lambda x: x, [1.0, 1.0], [-70, 0.3], "above 0 MPa, got -70"),
         (lambda x: x, [1.0, 1.0], [70, 0.5], "between -1 and 0.5, got 0.5"),
@@ -238,7 +240,7 @@ def test_bad_input_is_refused_before_the_solve(body: Body, panel: Geometry, poin
 def test_contradicting_boundaries_are_refused(panel: Geometry) -> None:
     with pytest.raises(InputError, match="Did you mean 'corners'"):
         Boundary(("corner",), ()).check(panel.mesh)
-    with pytest.raises(InputError, match="share . vertices"):
+    with pytest.raises(InputError, match="share 4 vertices"):
         Boundary(("corners",), (Drive("left", (1, 0), 1.0), Drive("right", (1, 0), 1.0))).check(panel.mesh)
     with pytest.raises(InputError, match="Nothing holds"):
         Boundary((), ()).check(panel.mesh)

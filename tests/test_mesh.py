@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 
 from mnnfem.errors import InputError
@@ -17,9 +16,9 @@ def test_areas_angles_and_boundary_of_a_rectangle() -> None:
 
 def test_clockwise_triangles_are_refused() -> None:
     mesh = strip(1.0, 1.0, 1, 1)
+    cells = mesh.cells.copy()
+    cells[2] = cells[2, ::-1]
     with pytest.raises(InputError, match="element 2"):
-        cells = mesh.cells.copy()
-        cells[2] = cells[2, ::-1]
         Mesh(mesh.points, cells, mesh.facets)
 
 

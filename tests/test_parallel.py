@@ -8,12 +8,12 @@ import torch
 from mpi4py import MPI
 
 from mnnfem.body import Body
-from mnnfem.errors import EquilibriumError
+from mnnfem.boundary import Boundary, Drive
 from mnnfem.continuation import Effort
+from mnnfem.errors import EquilibriumError
 from mnnfem.geometry import Geometry
 from mnnfem.material import NeoHookean
 from tests.conftest import panel_boundary, strip
-from mnnfem.boundary import Boundary, Drive
 
 pytestmark = pytest.mark.mpi
 LAW = NeoHookean()

@@ -1,0 +1,5 @@
+"""`python -m mnnfem` is the command `mnnfem`."""
+
+from mnnfem.cli import main
+
+main()

@@ -1,0 +1,44 @@
+"""The command `mnnfem`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import mnnfem
+from mnnfem.errors import InputError, unknown_name
+from mnnfem.settings import run_main
+
+USAGE = """usage: mnnfem COMMAND
+
+  mnnfem doctor      versions, threads, BLAS, rendering; one fix line for each fault
+  mnnfem --version
+
+Experiments are scripts: python workflows/translation.py --help
+"""
+
+
+def command(argv: Sequence[str]) -> int:
+    """Run one command; returns the exit code."""
+    name, rest = (argv[0], argv[1:]) if argv else ("--help", [])
+    if name in ("--help", "-h"):
+        print(USAGE, end="")
+        return 0
+    if name == "--version":
+        print(mnnfem.__version__)
+        return 0
+    if name != "doctor":
+        raise unknown_name("command", name, ["doctor", "--help", "--version"])
+    if rest:
+        raise InputError(f"mnnfem doctor takes no arguments, got {rest[0]!r}.")
+    from mnnfem.doctor import report
+
+    return report()
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    run_main(command)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+"""What a run leaves behind: its result as numbers and sentences, pictures, fields, and the printable design."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from mnnfem import visualise
+from mnnfem.autoencoder import Autoencoder
+from mnnfem.body import Body
+from mnnfem.errors import EquilibriumError
+from mnnfem.fabricate.extrude import write_stl
+from mnnfem.fields import FieldWriter
+from mnnfem.runfolder import RunFolder
+from mnnfem.task import Task
+from mnnfem.trainer import Evaluation, Step
+from mnnfem.versions import versions
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One trained model with its history; training and evaluation in seconds."""
+
+    model: Autoencoder
+    steps: Sequence[Step]
+    before: Evaluation
+    after: Evaluation
+    training: float
+    evaluation: float
+
+
+def summary(task: Task, seed: int, heldout: torch.Tensor, arm: Arm, frozen: Arm, setup: float) -> dict[str, Any]:
+    """`result.json`. Solver counts and seconds are of all the arms that were trained."""
+    arms = [arm] if frozen is arm else [arm, frozen]
+    tests = [test for one in arms for test in (one.before, one.after)]
+    steps = [step for one in arms for step in one.steps]
+    every: list[Step | Evaluation] = [*steps, *tests]
+    idle = task.errors(torch.zeros_like(arm.after.displacement), heldout)
+    return {
+        "task": task.name,
+        "unit": task.unit,
+        "seed": seed,
+        "heldout": {
+            "before": arm.before.mean,
+            "after": arm.after.mean,
+            "worst": arm.after.worst,
+            "n": len(heldout),
+            "failed": arm.after.failed,
+        },
+        "do_nothing": float(idle.mean()),
+        "frozen_geometry": frozen.after.mean,
+        "seconds": {
+            "setup": setup,
+            "training": sum(one.training for one in arms),
+            "evaluation": sum(one.evaluation for one in arms),
+        },
+        "solver": {
+            "solves": sum(step.solves for step in steps) + sum(len(heldout) - test.failed for test in tests),
+            "failed": sum(one.failed for one in every),
+            "uncertified": sum(one.uncertified for one in every),
+            "factorisations": sum(one.factorisations for one in every),
+            "warm_starts": sum(step.warm for step in steps),
+        },
+        "versions": versions(),
+    }
+
+
+def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
+    """The result for people."""
+    heldout, unit, seconds, solver = (result[key] for key in ("heldout", "unit", "seconds", "solver"))
+    return (
+        f"held-out error {heldout['after']:.3f} {unit} (worst {heldout['worst']:.2f}, n = {heldout['n']}); before training "
+        f"{heldout['before']:.2f}, frozen geometry {result['frozen_geometry']:.2f}, do nothing {result['do_nothing']:.2f}\n"
+        f"{seconds['setup']:.0f} s set-up, {seconds['training']:.0f} s training, {seconds['evaluation']:.0f} s evaluation; "
+        f"{solver['solves']} solves, {solver['failed']} failed, {solver['uncertified']} uncertified, "
+        f"{solver['factorisations']} factorisations\n"
+        f"everything is in {folder.path}: look at targets.png and path.gif, or open fields/path.pvd in ParaView"
+    )
+
+
+def draw(
+    folder: RunFolder,
+    scene: visualise.Scene,
+    arms: Mapping[str, Arm],
+    heldout: torch.Tensor,
+    film: Evaluation,
+    path: torch.Tensor,
+    idle: float,
+    unit: str,
+) -> None:
+    """Pictures of the first arm: loss, design, four deformed targets, and a film along the path."""
+    curves = {name: [step.loss for step in arm.steps] for name, arm in arms.items()}
+    visualise.loss_figure(folder.file("loss.png"), curves, idle, unit)
+    visualise.design_figure(folder.file("design.png"), scene)
+    arm = next(iter(arms.values()))
+    shown, moved = _shown(arm.after, heldout), arm.after.displacement.numpy()
+    if shown:
+        targets = [heldout[k].numpy() for k in shown]
+        visualise.targets_figure(folder.file("targets.png"), scene, [moved[k] for k in shown], targets)
+    visualise.path_film(folder.file("path.gif"), scene, list(film.displacement.numpy()), list(path.numpy()))
+
+
+def write_bodies(
+    folder: RunFolder,
+    body: Body,
+    scene: visualise.Scene,
+    tested: Evaluation,
+    heldout: torch.Tensor,
+    film: Evaluation,
+    thickness: float,
+) -> None:
+    """Fields of the four targets and of the film for ParaView, and the design as STL."""
+    writer = FieldWriter(body.solid)
+    for number, k in enumerate(_shown(tested, heldout), start=1):
+        writer.write(folder.file(f"fields/target_{number}.vtu"), tested.response.outcome[k])
+    followed = [one for one in film.response.outcome if not isinstance(one, EquilibriumError)]
+    writer.write_series(folder.file("fields/path.pvd"), followed)
+    write_stl(folder.file("design.stl"), scene.mesh, scene.points, thickness)
+
+
+def _shown(tested: Evaluation, heldout: torch.Tensor, count: int = 4) -> list[int]:
+    """Solved targets far apart: the largest, then each time the farthest from those chosen."""
+    candidates = np.flatnonzero(tested.response.solved.numpy())
+    flat = heldout.numpy().reshape(len(heldout), -1)
+    chosen: list[int] = []
+    gaps = np.linalg.norm(flat, axis=1)
+    while len(chosen) < min(count, len(candidates)):
+        chosen.append(int(candidates[np.argmax(gaps[candidates])]))
+        gaps = np.linalg.norm(flat[:, None] - flat[chosen][None], axis=2).min(axis=1)
+    return chosen

@@ -1,0 +1,41 @@
+import subprocess
+import sys
+
+import pytest
+
+from mnnfem import doctor
+from mnnfem.cli import command
+from mnnfem.errors import InputError
+
+
+def test_usage_version_and_misspelling(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command([]) == command(["--help"]) == command(["--version"]) == 0
+    assert "mnnfem doctor" in capsys.readouterr().out
+    with pytest.raises(InputError, match="Did you mean 'doctor'"):
+        command(["docter"])
+    with pytest.raises(InputError, match="takes no arguments, got '--fix'"):
+        command(["doctor", "--fix"])
+
+
+def test_doctor_finds_no_fault_here(capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor.report() == 0
+    out = capsys.readouterr().out
+    for what in ("dolfinx", "environment", "threads", "BLAS", "MPI", "rendering"):
+        assert what in out
+
+
+def test_doctor_has_a_fix_line_for_a_fault(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = doctor._try("rendering", [sys.executable, "-c", "raise OSError('no EGL')"], "install libegl1")
+    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Finding("torch", "2.6"), broken])
+    assert doctor.report() == 1
+    out = capsys.readouterr().out
+    assert "FAULT rendering  fails: OSError: no EGL" in out
+    assert "fix rendering: install libegl1." in out
+
+
+def test_a_python_without_dolfinx_gets_one_sentence() -> None:
+    code = "import sys; sys.modules['dolfinx'] = None; import mnnfem.mesh"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: mnnfem needs dolfinx >= 0.9, which this Python does not have")
+    assert "./run" in last
