@@ -59,6 +59,16 @@ class Mesh:
         boundary: Ints = edges[first[count == 1]]
         return boundary
 
+    def loops(self) -> list[Ints]:
+        """The boundary as closed chains of vertices: the outline counter-clockwise, each hole clockwise."""
+        after, loops = dict(self.boundary().tolist()), []
+        while after:
+            loop = list(after.popitem())
+            while loop[-1] != loop[0]:
+                loop.append(after.pop(loop[-1]))
+            loops.append(np.array(loop[:-1]))
+        return loops
+
 
 def signed_areas(points: Floats, cells: Ints) -> Floats:
     """Area of each triangle, mm^2, negative where it is inverted; points (n, 2), cells (m, 3)."""

@@ -12,6 +12,7 @@ import torch
 from mnnfem import visualise
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.body import Body
+from mnnfem.contact import crossed_loops
 from mnnfem.errors import EquilibriumError
 from mnnfem.fabricate.extrude import write_stl
 from mnnfem.fields import FieldWriter
@@ -50,6 +51,7 @@ def summary(task: Task, seed: int, heldout: torch.Tensor, arm: Arm, frozen: Arm,
             "worst": arm.after.worst,
             "n": len(heldout),
             "failed": arm.after.failed,
+            "crossed": _crossed(arm),
         },
         "do_nothing": float(idle.mean()),
         "frozen_geometry": frozen.after.mean,
@@ -69,6 +71,12 @@ def summary(task: Task, seed: int, heldout: torch.Tensor, arm: Arm, frozen: Arm,
     }
 
 
+def _crossed(arm: Arm) -> int:
+    """How many held-out states have walls that pass through each other."""
+    points = arm.model.points().detach().numpy()
+    return sum(bool(crossed_loops(arm.model.geometry.mesh, points + moved)) for moved in arm.after.displacement.numpy())
+
+
 def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
     """The result for people."""
     heldout, unit, seconds, solver = (result[key] for key in ("heldout", "unit", "seconds", "solver"))
@@ -77,7 +85,7 @@ def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
         f"{heldout['before']:.2f}, frozen geometry {result['frozen_geometry']:.2f}, do nothing {result['do_nothing']:.2f}\n"
         f"{seconds['setup']:.0f} s set-up, {seconds['training']:.0f} s training, {seconds['evaluation']:.0f} s evaluation; "
         f"{solver['solves']} solves, {solver['failed']} failed, {solver['uncertified']} uncertified, "
-        f"{solver['factorisations']} factorisations\n"
+        f"{solver['factorisations']} factorisations; walls pass through each other in {heldout['crossed']} held-out states\n"
         f"everything is in {folder.path}: look at targets.png and path.gif, or open fields/path.pvd in ParaView"
     )
 

@@ -21,15 +21,8 @@ def designs(geometry: Geometry, count: int, seed: int = 0) -> np.ndarray:
 
 def pores(geometry: Geometry, points: np.ndarray) -> list[np.ndarray]:
     """Corner points of each pore, in order around it."""
-    edges, loops = dict(geometry.mesh.boundary().tolist()), []
-    on_pore = set(geometry.mesh.facet("pores").ravel().tolist())
-    while rest := on_pore & edges.keys():
-        loop = [rest.pop()]
-        while edges[loop[-1]] != loop[0]:
-            loop.append(edges[loop[-1]])
-        on_pore -= set(loop)
-        loops.append(points[loop])
-    return loops
+    on_pore = np.unique(geometry.mesh.facet("pores"))
+    return [points[loop] for loop in geometry.mesh.loops() if np.isin(loop, on_pore).all()]
 
 
 @pytest.mark.parametrize(("divisions", "layers"), [(1, 2), (2, 2), (2, 3)])
