@@ -61,7 +61,8 @@ class Mesh:
 
     def loops(self) -> list[Ints]:
         """The boundary as closed chains of vertices: the outline counter-clockwise, each hole clockwise."""
-        after, loops = dict(self.boundary().tolist()), []
+        after: dict[int, int] = {int(a): int(b) for a, b in self.boundary()}
+        loops = []
         while after:
             loop = list(after.popitem())
             while loop[-1] != loop[0]:

@@ -83,7 +83,7 @@ class Minimiser:
         own, free, mass = np.array(diagonal.array), self.solid.free, self.solid.mass
         stiffest = self.solid.comm.allreduce(np.where(free, np.abs(own) / mass, 0.0).max(initial=0.0), op=MPI.MAX)
         # M weighs a shift so that its effect on a smooth mode is the same on every mesh.
-        for shift in max(self._shift / 4, 1e-8 * stiffest) * 5.0 ** np.arange(40):
+        for shift in max(self._shift / 4, 1e-7 * stiffest) * 5.0 ** np.arange(40):
             diagonal.array[:] = own + np.where(free, shift * mass, 0.0)
             matrix.setDiagonal(diagonal)
             self.factorisations += 1

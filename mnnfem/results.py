@@ -35,7 +35,7 @@ class Arm:
 
 
 def summary(task: Task, seed: int, heldout: torch.Tensor, arm: Arm, frozen: Arm, setup: float) -> dict[str, Any]:
-    """`result.json`. Solver counts and seconds are of all the arms that were trained."""
+    """`result.json`. Solver counts are of both arms; the seconds of the frozen one, if it is another, are the ablation."""
     arms = [arm] if frozen is arm else [arm, frozen]
     tests = [test for one in arms for test in (one.before, one.after)]
     steps = [step for one in arms for step in one.steps]
@@ -57,8 +57,9 @@ def summary(task: Task, seed: int, heldout: torch.Tensor, arm: Arm, frozen: Arm,
         "frozen_geometry": frozen.after.mean,
         "seconds": {
             "setup": setup,
-            "training": sum(one.training for one in arms),
-            "evaluation": sum(one.evaluation for one in arms),
+            "training": arm.training,
+            "evaluation": arm.evaluation,
+            "ablation": sum(one.training + one.evaluation for one in arms[1:]),
         },
         "solver": {
             "solves": sum(step.solves for step in steps) + sum(len(heldout) - test.failed for test in tests),
@@ -83,7 +84,8 @@ def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
     return (
         f"held-out error {heldout['after']:.3f} {unit} (worst {heldout['worst']:.2f}, n = {heldout['n']}); before training "
         f"{heldout['before']:.2f}, frozen geometry {result['frozen_geometry']:.2f}, do nothing {result['do_nothing']:.2f}\n"
-        f"{seconds['setup']:.0f} s set-up, {seconds['training']:.0f} s training, {seconds['evaluation']:.0f} s evaluation; "
+        f"{seconds['setup']:.0f} s set-up, {seconds['training']:.0f} s training, {seconds['evaluation']:.0f} s evaluation, "
+        f"{seconds['ablation']:.0f} s for the frozen geometry; "
         f"{solver['solves']} solves, {solver['failed']} failed, {solver['uncertified']} uncertified, "
         f"{solver['factorisations']} factorisations; walls pass through each other in {heldout['crossed']} held-out states\n"
         f"everything is in {folder.path}: look at targets.png and path.gif, or open fields/path.pvd in ParaView"

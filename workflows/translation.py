@@ -36,7 +36,7 @@ class TranslationSettings(Settings):
     layers: int = setting(2, "elements from pore to cell edge", low=1, high=8)
 
 
-PRESETS = {"paper": {"iterations": 1500, "batch": 16}}
+PRESETS = {"paper": {"iterations": 1000, "batch": 16}}
 
 
 def experiment(settings: TranslationSettings) -> Experiment:
