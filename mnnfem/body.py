@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from mpi4py import MPI
 
 from mnnfem.adjoint import Adjoint, Gradients
@@ -9,7 +10,7 @@ from mnnfem.boundary import Boundary
 from mnnfem.continuation import Effort
 from mnnfem.equilibrium import Equilibrium, Solution
 from mnnfem.material import NeoHookean
-from mnnfem.mesh import Floats, Mesh
+from mnnfem.mesh import Floats, Ints, Mesh
 from mnnfem.solid import Solid
 
 
@@ -32,6 +33,12 @@ class Body:
         self.solid = Solid(mesh, law, boundary, comm)
         self.equilibrium = Equilibrium(self.solid, effort, factors)
         self.adjoint = Adjoint(self.equilibrium)
+
+    @property
+    def observables(self) -> dict[str, int | Ints]:
+        """Mesh points by name: an index for each named vertex, (k,) indices for each named facet."""
+        mesh = self.solid.mesh
+        return {**mesh.vertices, **{name: np.unique(edges) for name, edges in mesh.facets.items()}}
 
     def check(self, points: Floats, controls: Floats, material: Floats) -> None:
         """InputError for inputs that cannot be solved; cheap, and changes nothing."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-from mnnfem.errors import EquilibriumError, InputError
+from mnnfem.errors import EquilibriumError, InputError, unknown_name
 
 
 class Physics(Protocol):
-    """State is a value that `solve` returns and `vjp` takes back."""
+    """State is a value that `solve` returns and `vjp` takes back; `observables` names mesh points worth watching."""
+
+    @property
+    def observables(self) -> Mapping[str, Any]: ...
 
     def check(self, points: Any, controls: Any, material: Any) -> None: ...
     def solve(self, points: Any, controls: Any, material: Any, start: Any = None) -> Any: ...
@@ -29,10 +33,19 @@ class Starts(Protocol):
 
 @dataclass(frozen=True)
 class Response:
-    """displacement (b, n, 2) mm, a row of NaN where a solve failed; outcome: each sample's solution or error."""
+    """displacement (b, n, 2) mm, a row of NaN where a solve failed; outcome: each sample's solution or error.
+
+    response["centre"] is the displacement of the named vertex, (b, 2), or of a named facet's points, (b, k, 2).
+    """
 
     displacement: torch.Tensor
     outcome: tuple[Any, ...]
+    observables: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        if name not in self.observables:
+            raise unknown_name("observable", name, self.observables)
+        return self.displacement[:, self.observables[name]]
 
     @property
     def solved(self) -> torch.Tensor:
@@ -68,7 +81,7 @@ class Bridge(torch.nn.Module):
             self.physics.check(*(t.detach().numpy() for t in (points, row, material)))
         outcome: list[Any] = []
         displacement = _Solve.apply(points, controls, material, self, starts, outcome)
-        return Response(displacement, tuple(outcome))
+        return Response(displacement, tuple(outcome), self.physics.observables)
 
 
 class _Solve(torch.autograd.Function):

@@ -47,6 +47,13 @@ class Climb:
         self.cutbacks = self.kicks = 0
         self.loads: list[float] = []
 
+    def again(self) -> Climb:
+        """A fresh ramp that goes on counting where this one failed."""
+        climb = Climb(self.solid, self.effort, self.minimiser.factor)
+        climb.minimiser.iterations, climb.minimiser.factorisations = self.minimiser.iterations, self.minimiser.factorisations
+        climb.cutbacks, climb.kicks = self.cutbacks, self.kicks
+        return climb
+
     def run(self, u: Floats, begin: Floats, end: Floats) -> Floats:
         """From state u, an equilibrium or near one under controls `begin`, to the equilibrium under `end`.
 

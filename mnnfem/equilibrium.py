@@ -81,22 +81,26 @@ class Equilibrium:
         self.solid.set_material(material)
         slot, self._count = self._count % len(self._factors), self._count + 1
         self._stamps[slot] = self._count
-        if start is not None:
-            try:
-                return self._climb(start.displacement, start.controls, points, controls, material, slot)
-            except EquilibriumError:
-                pass  # whatever the cold path solves is still solved
-        return self._climb(None, np.zeros_like(controls), points, controls, material, slot)
+        climb = Climb(self.solid, self.effort, self._factors[slot])
+        try:
+            if start is None:
+                u, warm = climb.run(np.zeros(self.solid.size), np.zeros_like(controls), controls), False
+            else:
+                u, warm = climb.run(start.displacement, start.controls, controls), True
+        except EquilibriumError:
+            if start is None:
+                raise
+            climb = climb.again()  # whatever the cold path solves is still solved
+            u, warm = climb.run(np.zeros(self.solid.size), np.zeros_like(controls), controls), False
+        record = self._certify(climb, u, warm)
+        return Solution(u, points.copy(), controls.copy(), material.copy(), record, slot, self._count)
 
-    def _climb(
-        self, start: Floats | None, begin: Floats, points: Floats, controls: Floats, material: Floats, slot: int
-    ) -> Solution:
-        solid, climb = self.solid, Climb(self.solid, self.effort, self._factors[slot])
-        u = climb.run(np.zeros(solid.size) if start is None else start, begin, controls)
+    def _certify(self, climb: Climb, u: Floats, warm: bool) -> Record:
+        solid = self.solid
         residual, reaction = climb.minimiser.norms(solid.residual(u))
         least_det_f = solid.least_det_f(u)[0]
         balanced = residual <= self.effort.tolerance * max(reaction, climb.minimiser.floor)
-        record = Record(
+        return Record(
             energy=solid.energy(u),
             residual=residual,
             reaction=reaction,
@@ -106,10 +110,9 @@ class Equilibrium:
             factorisations=climb.minimiser.factorisations,
             cutbacks=climb.cutbacks,
             kicks=climb.kicks,
-            warm=start is not None,
-            certified=balanced and least_det_f > 0 and self._factors[slot].positive and climb.loads[-1] == 1.0,
+            warm=warm,
+            certified=balanced and least_det_f > 0 and climb.minimiser.factor.positive and climb.loads[-1] == 1.0,
         )
-        return Solution(u, points.copy(), controls.copy(), material.copy(), record, slot, self._count)
 
     def check(self, points: Floats, controls: Floats, material: Floats) -> None:
         """InputError for arrays of the wrong shape, values out of bounds and inverted elements."""

@@ -21,7 +21,6 @@ from mnnfem.autoencoder import Autoencoder
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary
 from mnnfem.controller import Controller
-from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry
 from mnnfem.material import NeoHookean
 from mnnfem.results import Arm
@@ -69,12 +68,13 @@ class Experiment:
 
 
 def refuse_ranks() -> None:
-    """InputError, said by one rank, where the program was started on several: training runs on one."""
-    size = MPI.COMM_WORLD.size
-    if size > 1:
-        if MPI.COMM_WORLD.rank:
-            sys.exit(2)
-        raise InputError(f"This workflow trains on one rank so far, but it was started on {size}: start it without mpirun.")
+    """One sentence and exit code 2 where the program was started on several ranks: training runs on one."""
+    world = MPI.COMM_WORLD
+    if world.size > 1:
+        if world.rank == 0:
+            print(f"This workflow trains on one rank so far, not on {world.size}: start it without mpirun.", file=sys.stderr)
+        world.Barrier()  # a rank that leaves early may take the sentence with it
+        sys.exit(2)
 
 
 def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:

@@ -34,7 +34,6 @@ class Evaluation:
     """Errors (n,) on fixed targets; a sample without an equilibrium counts with its body at rest."""
 
     errors: torch.Tensor
-    controls: torch.Tensor
     response: Response
     displacement: torch.Tensor
     failed: int
@@ -104,14 +103,12 @@ def evaluate(model: Autoencoder, task: Task, targets: torch.Tensor, starts: Star
     """
     if not len(targets):
         raise InputError("The target set is empty: give at least one held-out target.")
-    features = task.features(targets)
-    response: Response = model(features, starts)
+    response: Response = model(task.features(targets), starts)
     at_rest = torch.zeros_like(response.displacement)
     displacement = torch.where(response.solved[:, None, None], response.displacement, at_rest)
     records = [one.record for one in response.outcome if not isinstance(one, EquilibriumError)]
     return Evaluation(
         errors=task.errors(displacement, targets),
-        controls=model.controller(features),
         response=response,
         displacement=displacement,
         failed=len(targets) - len(records),

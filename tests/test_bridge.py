@@ -14,6 +14,8 @@ MATERIAL = torch.tensor([70.0, 0.3], dtype=torch.float64)
 class Failing:
     """A physics that fails where the first control is negative, and otherwise returns points x control."""
 
+    observables = {"tip": 2, "rim": np.array([0, 1])}
+
     def __init__(self) -> None:
         self.solves = 0
 
@@ -80,6 +82,16 @@ def test_a_failure_is_raised_or_left_out() -> None:
     assert response.displacement[1].isnan().all()
     response.displacement[response.solved].sum().backward()
     assert controls.grad.tolist() == [[15.0], [0.0], [15.0]]
+
+
+def test_observables_are_asked_for_by_name(body: Body) -> None:
+    response = Bridge(Failing())(POINTS, torch.tensor([[2.0], [3.0]], dtype=torch.float64), MATERIAL)
+    assert response["tip"].tolist() == [[8.0, 10.0], [12.0, 15.0]]
+    assert response["rim"].shape == (2, 2, 2)
+    with pytest.raises(InputError, match=r"Unknown observable 'tipp'\. Did you mean 'tip'"):
+        response["tipp"]
+    assert body.observables["centre"] == body.solid.mesh.vertex("centre")
+    assert len(body.observables["left_middle"]) == 5
 
 
 def test_library_gives_the_nearest_and_forgets_the_oldest(body: Body, panel: Geometry) -> None:

@@ -121,11 +121,23 @@ def test_an_empty_target_set_is_refused() -> None:
     ],
 )
 def test_bad_input_ends_in_one_sentence_and_code_2(arguments: list[str], message: str, tmp_path: Path) -> None:
-    script = Path(__file__).parents[1] / "workflows/translation.py"
-    command = [sys.executable, str(script), *(word.format(exists=tmp_path) for word in arguments)]
-    path = os.pathsep.join([str(script.parents[1]), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": path})
+    done = start([], [word.format(exists=tmp_path) for word in arguments], tmp_path)
     assert done.returncode == 2
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_several_ranks_are_refused(tmp_path: Path) -> None:
+    done = start(["mpirun", "-n", "2"], [], tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("This workflow trains on one rank so far, not on 2: start it without mpirun.")
+    assert not list(tmp_path.iterdir())
+
+
+def start(launcher: list[str], arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Start the workflow as its own process, in `folder`."""
+    script = Path(__file__).parents[1] / "workflows/translation.py"
+    path = os.pathsep.join([str(script.parents[1]), os.environ.get("PYTHONPATH", "")])
+    command = [*launcher, sys.executable, str(script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env={**os.environ, "PYTHONPATH": path})

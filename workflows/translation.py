@@ -23,6 +23,7 @@ EXAMPLES = """examples:
   ./run python workflows/translation.py                      minutes on 2 cores
   ./run python workflows/translation.py --frozen-geometry    the ablation: network only
   ./run python workflows/translation.py --scale paper --seed 3 --out runs/translation/paper3
+                                                             1000 steps of 16 targets
 """
 
 
