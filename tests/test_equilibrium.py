@@ -12,6 +12,7 @@ from mnnfem.errors import EquilibriumError, InputError
 from mnnfem.factor import Cholesky
 from mnnfem.geometry import Geometry
 from mnnfem.material import NeoHookean
+from mnnfem.minimise import Minimiser
 from mnnfem.solid import Solid
 from tests.conftest import strip
 
@@ -206,6 +207,24 @@ def test_cholesky_works_again_after_an_indefinite_matrix(body: Body, solver: str
     assert not factor.factorise(matrix)
     assert factor.factorise(solid.tangent(np.zeros(solid.size)))
     assert factor.solve(rhs) == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_energy_falls_in_every_step_of_the_minimiser(body: Body, panel: Geometry, monkeypatch: pytest.MonkeyPatch) -> None:
+    energies: list[tuple[float, float]] = []
+    search = Minimiser._search
+
+    def watched(self, u, energy, gradient, direction):
+        found = search(self, u, energy, gradient, direction)
+        if found is not None:
+            energies.append((energy, found[1]))
+        return found
+
+    monkeypatch.setattr(Minimiser, "_search", watched)
+    points = panel.points(torch.full((128,), 0.8, dtype=torch.float64)).numpy()
+    body.solve(points, np.array([40.0, -40.0]), LAW.values)  # thin ligaments, pressed until they buckle
+    before, after = np.array(energies).T
+    assert len(before) > 20
+    assert np.all(after <= before * (1 + 2e-12))
 
 
 def test_a_failure_says_why_at_which_load_and_where() -> None:

@@ -22,6 +22,10 @@ def test_vtu_holds_the_solution(body: Body, panel: Geometry, design: torch.Tenso
     nearest = [grid.find_closest_point((*point, 0.0)) for point in points]
     assert np.array(grid.points)[nearest, :2] == pytest.approx(points, abs=1e-4)
     assert grid.point_data["displacement (mm)"][nearest, :2] == pytest.approx(moved, abs=1e-9)
+    # VTK's order of the middle nodes: between vertices 0 and 1, 1 and 2, 2 and 0.
+    nodes = np.array(grid.points)[grid.cells.reshape(-1, 7)[:, 1:]]
+    for k in range(3):
+        assert nodes[:, 3 + k] == pytest.approx(0.5 * (nodes[:, k] + nodes[:, (k + 1) % 3]), abs=1e-4)
     # Quadratic triangles with their middle nodes in place have the mesh's area, and integrate to the energy.
     areas = grid.compute_cell_sizes(length=False, volume=False).cell_data["Area"]
     assert areas.sum() == pytest.approx(sum(_area(points[cell]) for cell in panel.mesh.cells), rel=1e-5)

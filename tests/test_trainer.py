@@ -1,0 +1,65 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from mnnfem.autoencoder import Autoencoder
+from mnnfem.body import Body
+from mnnfem.controller import Controller
+from mnnfem.errors import EquilibriumError
+from mnnfem.geometry import Geometry
+from mnnfem.material import NeoHookean
+from mnnfem.task import Translation
+from mnnfem.trainer import evaluate, train
+
+
+@pytest.fixture
+def model(panel: Geometry, body: Body) -> Autoencoder:
+    torch.manual_seed(0)
+    return Autoencoder(Controller(2, [40.0, 40.0]), panel, body, NeoHookean())
+
+
+def run(model: Autoencoder, task: Translation, **rates: float) -> list:
+    return list(train(model, task, torch.Generator().manual_seed(0), 4, 2, **rates))
+
+
+def test_the_design_stays_within_its_bounds(model: Autoencoder, panel: Geometry) -> None:
+    """A rate that would carry every radius far out of bounds in one step, where the solver would refuse it."""
+    run(model, Translation(panel.mesh.vertex("centre")), network_rate=0.01, design_rate=1.0)
+    design = model.design.detach().numpy()
+    assert np.all((design >= panel.lower) & (design <= panel.upper))
+    assert np.isin(design, (0.1, 0.9)).mean() > 0.5
+
+
+def test_one_step_of_training_is_adam_on_the_mean_error(model: Autoencoder, panel: Geometry) -> None:
+    """The first Adam step moves every parameter that has a gradient by its rate."""
+    start = model.design.detach().clone()
+    step = next(train(model, Translation(panel.mesh.vertex("centre")), torch.Generator().manual_seed(0), 10, 2, 0.01, 0.02))
+    moved = (model.design.detach() - start).abs()
+    assert moved[moved > 0].numpy() == pytest.approx(0.02, rel=1e-3)
+    assert (moved > 0).float().mean() > 0.9
+    targets = Translation(0).sample(2, torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    again = Autoencoder(Controller(2, [40.0, 40.0]), panel, model.bridge.physics, NeoHookean())
+    assert step.loss == pytest.approx(evaluate(again, Translation(panel.mesh.vertex("centre")), targets).mean, rel=1e-9)
+
+
+def test_failed_samples_are_left_out_and_counted(model: Autoencoder, panel: Geometry, monkeypatch: pytest.MonkeyPatch) -> None:
+    task, solve, count = Translation(panel.mesh.vertex("centre")), Body.solve, [0]
+
+    def failing(self, *inputs, **options):
+        count[0] += 1
+        if count[0] % 2 or count[0] > 6:
+            raise EquilibriumError("planted", 0.5)
+        return solve(self, *inputs, **options)
+
+    monkeypatch.setattr(Body, "solve", failing)
+    steps = run(model, task, network_rate=0.01, design_rate=0.01)
+    assert [step.failed for step in steps] == [1, 1, 1, 2]
+    assert [math.isnan(step.loss) for step in steps] == [False, False, False, True]
+    assert all(torch.isfinite(parameter).all() for parameter in model.parameters())
+    targets = task.sample(3, torch.Generator().manual_seed(1))
+    tested = evaluate(model, task, targets)
+    assert tested.failed == 3
+    assert tested.errors == pytest.approx(targets.abs().sum(dim=1))  # a failed sample counts with the body at rest
