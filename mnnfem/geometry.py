@@ -37,7 +37,7 @@ class Geometry:
     def _motion(self) -> torch.Tensor:
         coo = self.motion.tocoo()
         index = torch.from_numpy(np.stack([coo.row, coo.col]).astype(np.int64))
-        return torch.sparse_coo_tensor(index, torch.from_numpy(coo.data), coo.shape).coalesce()
+        return torch.sparse_coo_tensor(index, torch.from_numpy(coo.data), coo.shape, check_invariants=True).coalesce()
 
     def points(self, design: torch.Tensor) -> torch.Tensor:
         """Node coordinates, (n, 2) mm, of a float64 design (p,); exact gradient by torch."""
