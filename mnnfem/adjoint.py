@@ -43,7 +43,7 @@ class Adjoint:
         self._vector = la.vector(nodes.dofmap.index_map, 2)
         own = nodes.dofmap.index_map.size_local
         dofs, at = np.unique(nodes.dofmap.list, return_index=True)
-        self._own, self._nodes = dofs[dofs < own], solid.cell_nodes.ravel()[at[dofs < own]]
+        self._own, self._nodes = dofs[dofs < own], solid.dofs.cell_nodes.ravel()[at[dofs < own]]
         self._material = [fem.form(-form) for form in _parameter_derivatives(equilibrium, self._multiplier)]
 
     def vjp(self, solution: Solution, seed: Floats) -> Gradients:
@@ -51,7 +51,7 @@ class Adjoint:
         solid = self.solid
         solid.set_points(solution.points)
         solid.set_material(solution.material)
-        rhs = solid.from_points(seed)
+        rhs = solid.dofs.from_points(seed)
         factor = self.equilibrium.factor(solution)
         multiplier = factor.solve(np.where(solid.free, rhs, 0.0))
         multiplier[solid.prescribed] = 0.0
@@ -62,7 +62,7 @@ class Adjoint:
         self._vector.scatter_reverse(la.InsertMode.add)
         shape = self._vector.array.reshape(-1, 2)[self._own]
         return Gradients(
-            points=solid.sum_nodes(shape, self._nodes),
+            points=solid.dofs.sum_nodes(shape, self._nodes),
             controls=np.array([solid.dot(lift, reaction) for lift in solid.lifts]),
             material=np.array([solid.comm.allreduce(fem.assemble_scalar(form)) for form in self._material]),
         )

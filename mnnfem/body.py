@@ -50,7 +50,7 @@ class Body:
 
     def displacement(self, solution: Solution) -> Floats:
         """Displacement of the mesh points, (n, 2) mm."""
-        return self.solid.at_points(solution.displacement)
+        return self.solid.dofs.at_points(solution.displacement)
 
     def vjp(self, solution: Solution, seed: Floats) -> Gradients:
         """Gradients of the function whose derivative by `displacement` is `seed` (n, 2)."""

@@ -92,10 +92,14 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     setup = time.perf_counter() - began
 
     names = (FROZEN,) if settings.frozen_geometry else (LEARNED, FROZEN)
-    arms = {name: _train(name, experiment, settings, body, heldout, folder) for name in names}
-    arm, frozen = arms[names[0]], arms[FROZEN]
-    checkpoint.save(folder, arm.model, {"task": task.name, "iteration": settings.iterations, "seed": settings.seed})
-    result = results.summary(task, settings.seed, heldout, arm, frozen, setup)
+    arms = {}
+    for name in names:
+        arms[name] = _train(name, experiment, settings, body, heldout, folder)
+        if name == names[0]:
+            state = {"task": task.name, "iteration": settings.iterations, "seed": settings.seed}
+            checkpoint.save(folder, arms[name].model, state)
+    arm = arms[names[0]]
+    result = results.summary(task, settings.seed, heldout, arm, arms[FROZEN], setup)
     folder.write_json("result.json", result)
 
     scene = Scene(experiment.geometry.mesh, experiment.boundary, experiment.point, arm.model.points().detach().numpy())

@@ -35,16 +35,16 @@ class FieldWriter:
         solid.set_points(solution.points)
         solid.set_material(solution.material)
         solid.load(solid.u, solution.displacement)
-        nodes = np.zeros((solid.owned, 3))
+        nodes = np.zeros((solid.dofs.owned, 3))
         nodes[:, :2] = _quadratic_nodes(solid)
-        cells = np.insert(solid.cell_dofs[:, FROM_BASIX], 0, 6, axis=1)
+        cells = np.insert(solid.dofs.cell_dofs[:, FROM_BASIX], 0, 6, axis=1)
         grid = pyvista.UnstructuredGrid(cells.ravel(), np.full(len(cells), VTK_QUADRATIC_TRIANGLE), nodes)
         displacement = np.zeros_like(nodes)
         displacement[:, :2] = solution.displacement.reshape(-1, 2)
         grid.point_data["displacement (mm)"] = displacement
         grid.cell_data["least det F"] = solid.det_f(solution.displacement).min(axis=1)
         corners = solid.domain.geometry.x[:, :2]
-        areas = np.abs(signed_areas(corners, solid.cell_nodes.astype(np.int64)))
+        areas = np.abs(signed_areas(corners, solid.dofs.cell_nodes.astype(np.int64)))
         grid.cell_data["energy density (MPa)"] = fem.assemble_vector(self._energies).array / areas
         return grid
 
@@ -64,10 +64,10 @@ class FieldWriter:
 
 def _quadratic_nodes(solid: Solid) -> Floats:
     """Coordinates of the P2 nodes on the present mesh: vertices and edge middles."""
-    corners = solid.domain.geometry.x[solid.cell_nodes][:, :, :2]
-    nodes = np.zeros((solid.owned, 2))
-    nodes[solid.cell_dofs[:, :3]] = corners
+    corners = solid.domain.geometry.x[solid.dofs.cell_nodes][:, :, :2]
+    nodes = np.zeros((solid.dofs.owned, 2))
+    nodes[solid.dofs.cell_dofs[:, :3]] = corners
     for opposite in range(3):
         middle = 0.5 * (corners[:, (opposite + 1) % 3] + corners[:, (opposite + 2) % 3])
-        nodes[solid.cell_dofs[:, 3 + opposite]] = middle
+        nodes[solid.dofs.cell_dofs[:, 3 + opposite]] = middle
     return nodes

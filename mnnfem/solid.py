@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import basix
 import numpy as np
 import ufl
 from dolfinx import default_scalar_type, fem, la
@@ -10,8 +11,9 @@ from petsc4py import PETSc
 
 from mnnfem import _compat
 from mnnfem.boundary import Boundary
+from mnnfem.dofs import Dofs
 from mnnfem.material import NeoHookean
-from mnnfem.mesh import Floats, Ints, Mask, Mesh
+from mnnfem.mesh import Floats, Mask, Mesh
 
 
 class Solid:
@@ -20,7 +22,9 @@ class Solid:
     Node coordinates and material values are set before use; the displacement is always an argument: an
     array of this rank's own degrees of freedom, mm. Vectors that come back have the same layout.
 
+    dofs               maps between the mesh and these vectors;  size  their length
     free, prescribed   masks over the own degrees of freedom
+    lifts              (controls, size), the displacement that a unit of each control prescribes
     extent             largest side of the mesh's bounding box, mm
     mass               mass-matrix diagonal, mm^2: the weight of a shift that a finer mesh does not change
     """
@@ -41,7 +45,8 @@ class Solid:
         self.dx = ufl.Measure("dx", self.domain, metadata={"quadrature_degree": quadrature_degree})
         self.parameters = [fem.Constant(self.domain, default_scalar_type(value)) for value in law.values]
         self.extent = float(np.ptp(mesh.points, axis=0).max())
-        self._map_dofs()
+        self.dofs = Dofs(mesh, self.space)
+        self.size = self.dofs.size
         self._compile(quadrature_degree)
         self._mark_boundary()
         self.set_points(mesh.points)
@@ -52,19 +57,6 @@ class Solid:
         self.mass: Floats = np.array(diagonal.array)
         diagonal.destroy()
         mass.destroy()
-
-    def _map_dofs(self) -> None:
-        """Vertex i of a cell carries its i-th P2 node: that ties geometry nodes to degrees of freedom."""
-        dofmap, index_map = self.space.dofmap, self.space.dofmap.index_map
-        self.cell_dofs = dofmap.list
-        self.cell_nodes = _compat.geometry_dofmap(self.domain)
-        self.node_index = self.domain.geometry.input_global_indices
-        self.owned = index_map.size_local
-        self.size = 2 * self.owned
-        vertex_dofs, at = np.unique(self.cell_dofs[:, :3], return_index=True)
-        own = vertex_dofs < self.owned
-        self._vertex_dofs = vertex_dofs[own]
-        self._vertex_points = self.node_index[self.cell_nodes.ravel()[at[own]]]
 
     def _compile(self, quadrature_degree: int) -> None:
         self.u, self.direction = fem.Function(self.space), fem.Function(self.space)
@@ -81,47 +73,28 @@ class Solid:
         self._matrix = fem.petsc.create_matrix(self._tangent)
         self._matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
         self._matrix.setOption(PETSc.Mat.Option.SYMMETRY_ETERNAL, True)
-        points = _quadrature_points(quadrature_degree)
+        points, _ = basix.make_quadrature(basix.CellType.triangle, quadrature_degree)
         self._det_f = fem.Expression(ufl.det(F), points)
         topology = self.domain.topology
         self._cells = np.arange(topology.index_map(topology.dim).size_local, dtype=np.int32)
 
     def _mark_boundary(self) -> None:
-        """Find prescribed nodes, and per control the displacement of a unit control (`lifts`, (controls, size))."""
-        held = np.zeros(self.owned, dtype=bool)
+        held = np.zeros(self.dofs.owned, dtype=bool)
         for name in self.boundary.held:
-            held |= self._nodes_on(name)
-        driven = [self._nodes_on(drive.facet) for drive in self.boundary.drives]
-        self.lifts = np.array(
-            [np.outer(nodes, drive.direction).ravel() for nodes, drive in zip(driven, self.boundary.drives, strict=True)]
-        ).reshape(len(driven), self.size)
-        nodes = np.logical_or.reduce([held, *driven])
-        self.prescribed = np.repeat(nodes, 2)
-        self.free = ~self.prescribed
+            held |= self.dofs.on_facet(name)
+        driven = [(self.dofs.on_facet(drive.facet), drive.direction) for drive in self.boundary.drives]
+        lifts = [np.outer(nodes, direction).ravel() for nodes, direction in driven]
+        self.lifts: Floats = np.array(lifts).reshape(len(driven), self.size)
+        self.prescribed: Mask = np.repeat(np.logical_or.reduce([held, *(nodes for nodes, _ in driven)]), 2)
+        self.free: Mask = ~self.prescribed
         marker = fem.Function(self.space)
-        marker.x.array[: self.size] = self.prescribed
-        marker.x.scatter_forward()
-        zero = fem.Function(self.space)
-        dofs = np.flatnonzero(marker.x.array[::2] > 0).astype(np.int32)
-        self._held_dofs = [fem.dirichletbc(zero, dofs)]
-
-    def _nodes_on(self, name: str) -> Mask:
-        """Mask over the own P2 nodes on a facet; a rank may own a node whose edge only its neighbour has."""
-        corners = self.node_index[self.cell_nodes]
-        edges = np.sort(self.mesh.facet(name), axis=1)
-        count = len(self.mesh.points)
-        marker = la.vector(self.space.dofmap.index_map, 1)
-        for opposite in range(3):
-            a, b = ((opposite + 1) % 3, (opposite + 2) % 3)
-            pair = np.sort(corners[:, [a, b]], axis=1)
-            hit = np.isin(pair[:, 0] * count + pair[:, 1], edges[:, 0] * count + edges[:, 1])
-            marker.array[self.cell_dofs[hit][:, [a, b, 3 + opposite]]] = 1.0
-        marker.scatter_reverse(la.InsertMode.add)
-        return marker.array[: self.owned] > 0
+        self.load(marker, self.prescribed.astype(np.float64))
+        nodes = np.flatnonzero(marker.x.array[::2] > 0).astype(np.int32)
+        self._held = [fem.dirichletbc(fem.Function(self.space), nodes)]
 
     def set_points(self, points: Floats) -> None:
         """Move the mesh: points (n, 2) mm in the order of `Mesh.points`, the same on every rank."""
-        self.domain.geometry.x[:, :2] = points[self.node_index]
+        self.domain.geometry.x[:, :2] = points[self.dofs.node_index]
 
     def set_material(self, values: Floats) -> None:
         """Set the law's parameters, in the order of its `names`."""
@@ -159,7 +132,7 @@ class Solid:
         The matrix is overwritten by the next call.
         """
         self.load(self.u, u)
-        _compat.assemble_matrix(self._matrix, self._tangent, self._held_dofs)
+        _compat.assemble_matrix(self._matrix, self._tangent, self._held)
         return self._matrix
 
     def _assemble(self, form: fem.Form) -> Floats:
@@ -185,33 +158,3 @@ class Solid:
             local = int(np.argmin(values))
             least, cell = float(values[local]), int(self.domain.topology.original_cell_index[local])
         return min(self.comm.allgather((least, cell)))
-
-    def at_points(self, u: Floats) -> Floats:
-        """Displacement of the mesh points, (n, 2) mm in the order of `Mesh.points`, on every rank."""
-        values = np.zeros_like(self.mesh.points)
-        values[self._vertex_points] = u.reshape(-1, 2)[self._vertex_dofs]
-        return self._sum(values)
-
-    def from_points(self, values: Floats) -> Floats:
-        """Transpose of `at_points`: a gradient (n, 2) at the mesh points as a vector of own degrees of freedom."""
-        vector = np.zeros((self.owned, 2))
-        vector[self._vertex_dofs] = values[self._vertex_points]
-        return vector.ravel()
-
-    def sum_nodes(self, local: Floats, nodes: Ints) -> Floats:
-        """Sum per-node contributions (k, 2) of all ranks into the order of `Mesh.points`."""
-        values = np.zeros_like(self.mesh.points)
-        np.add.at(values, self.node_index[nodes], local)
-        return self._sum(values)
-
-    def _sum(self, values: Floats) -> Floats:
-        if self.comm.size > 1:
-            self.comm.Allreduce(MPI.IN_PLACE, values, op=MPI.SUM)
-        return values
-
-
-def _quadrature_points(degree: int) -> Floats:
-    import basix
-
-    points, _ = basix.make_quadrature(basix.CellType.triangle, degree)
-    return points

@@ -17,8 +17,8 @@ def lowest_mode(minimiser: Minimiser, steps: int = 30) -> Floats:
     any number of ranks, and decides the mode's sign.
     """
     solid = minimiser.solid
-    scaled = solid.from_points(solid.mesh.points / np.abs(solid.mesh.points).max())
-    start = np.where(solid.free, np.tile([1.0, 0.618], solid.owned) + scaled, 0.0)
+    scaled = solid.dofs.from_points(solid.mesh.points / np.abs(solid.mesh.points).max())
+    start = np.where(solid.free, np.tile([1.0, 0.618], solid.dofs.owned) + scaled, 0.0)
     basis = [start / solid.dot(start, solid.mass * start) ** 0.5]
     projected = np.zeros((steps, steps))
     for k in range(steps):
