@@ -93,6 +93,8 @@ class Equilibrium:
             climb = climb.again()  # whatever the cold path solves is still solved
             u, warm = climb.run(np.zeros(self.solid.size), np.zeros_like(controls), controls), False
         record = self._certify(climb, u, warm)
+        if not record.certified:
+            raise EquilibriumError(f"the state failed its certificate ({record})", 1.0)
         return Solution(u, points.copy(), controls.copy(), material.copy(), record, slot, self._count)
 
     def _certify(self, climb: Climb, u: Floats, warm: bool) -> Record:

@@ -7,7 +7,7 @@ from petsc4py import PETSc
 
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary, Drive
-from mnnfem.continuation import Effort
+from mnnfem.continuation import Climb, Effort
 from mnnfem.errors import EquilibriumError, InputError
 from mnnfem.factor import Cholesky
 from mnnfem.geometry import Geometry
@@ -106,6 +106,17 @@ def test_records_hold_the_certificate(body: Body, panel: Geometry, design: torch
     ends = [body.displacement(solution)[np.unique(solid.mesh.facet(drive.facet))] for drive in solid.boundary.drives]
     assert ends[0] == pytest.approx(np.tile([20.0, 0.0], (len(ends[0]), 1)))
     assert ends[1] == pytest.approx(np.tile([-15.0, 0.0], (len(ends[1]), 1)))
+
+
+def test_a_state_without_its_certificate_is_never_returned(body: Body, panel: Geometry, monkeypatch) -> None:
+    climb = Climb.run
+
+    def disturbed(self, u, begin, end):
+        return climb(self, u, begin, end) + np.where(self.solid.free, 1e-4, 0.0)
+
+    monkeypatch.setattr(Climb, "run", disturbed)
+    with pytest.raises(EquilibriumError, match=r"failed its certificate .*residual"):
+        body.solve(panel.mesh.points, np.array([20.0, -15.0]), LAW.values)
 
 
 def test_a_warm_start_reaches_the_cold_state_with_less_work(body: Body, panel: Geometry, design: torch.Tensor) -> None:
