@@ -40,7 +40,7 @@ class Settings:
     """What every experiment can be told."""
 
     out: str = setting("", "folder of the run, made new; without it runs/<task>/<date>-seed<seed>")
-    seed: int = setting(0, "of the network's weights and the training targets", low=0)
+    seed: int = setting(0, "of the network's weights and the training targets", low=0, high=2**32 - 1)
     scale: str = setting("small", "defaults for minutes on 2 cores, or of the paper's size", choices=("small", "paper"))
     frozen_geometry: bool = setting(False, "the ablation alone: train the network, leave the design as it starts")
     iterations: int = setting(600, "optimiser steps", low=1)

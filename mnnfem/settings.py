@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar, get_type_hints
@@ -96,6 +97,8 @@ def _check(name: str, value: Any, meta: Mapping[str, Any]) -> None:
     option = "--" + name.replace("_", "-")
     if meta["choices"] and value not in meta["choices"]:
         raise unknown_name(f"value for {option}", value, meta["choices"])
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{option} takes a finite number, got {value:g}.")
     low, high = meta["low"], meta["high"]
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         unit = f" {meta['unit']}" if meta["unit"] else ""

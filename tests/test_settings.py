@@ -11,6 +11,7 @@ class Knobs:
     scale: str = setting("small", "size", choices=("small", "paper"))
     bound: float = setting(40.0, "largest push", unit="mm", low=0.1, high=80)
     steps: int = setting(10, "steps", low=1)
+    weight: float = setting(1.0, "pull", unit="N", low=0)
     frozen: bool = setting(False, "freeze")
 
 
@@ -23,7 +24,7 @@ def read(*argv: str) -> Knobs:
 
 def test_what_is_typed_wins_over_the_scale_which_wins_over_the_default() -> None:
     assert read() == Knobs()
-    assert read("--scale", "paper", "--bound", "20", "--frozen") == Knobs("paper", 20.0, 1000, True)
+    assert read("--scale", "paper", "--bound", "20", "--frozen") == Knobs("paper", 20.0, 1000, 1.0, True)
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,9 @@ def test_what_is_typed_wins_over_the_scale_which_wins_over_the_default() -> None
         (["--bond", "20"], "Unknown option '--bond'. Did you mean '--bound'?"),
         (["--scale", "papre"], "Unknown value for --scale 'papre'. Did you mean 'paper'?"),
         (["--bound", "81"], "--bound is 81 mm, allowed 0.1 to 80 mm."),
-        (["--bound", "nan"], "--bound is nan mm, allowed 0.1 to 80 mm."),
+        (["--bound", "nan"], "--bound takes a finite number, got nan."),
+        (["--weight", "inf"], "--weight takes a finite number, got inf."),
+        (["--weight", "-1"], "--weight is -1 N, allowed at least 0 N."),
         (["--steps", "0"], "--steps is 0, allowed at least 1."),
         (["--steps", "ten"], "--steps takes a whole number, got 'ten'."),
         (["--steps"], "Argument --steps: expected one argument; see --help."),
