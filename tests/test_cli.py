@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +41,13 @@ def test_a_python_without_dolfinx_gets_one_sentence() -> None:
     last = done.stderr.strip().splitlines()[-1]
     assert last.startswith("ImportError: mnnfem needs dolfinx >= 0.9, which this Python does not have")
     assert "./run" in last
+
+
+def test_the_command_without_dolfinx_says_so_and_no_more(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['dolfinx'] = None")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "mnnfem", "doctor"]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
+    assert done.returncode == 1
+    assert done.stderr.startswith("mnnfem needs dolfinx >= 0.9")
+    assert len(done.stderr.strip().splitlines()) == 1
