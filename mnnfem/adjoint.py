@@ -10,6 +10,7 @@ from dolfinx import fem, la
 
 from mnnfem.equilibrium import Equilibrium, Solution
 from mnnfem.mesh import Floats
+from mnnfem.solid import assemble
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,10 @@ class Adjoint:
         solid.set_material(solution.material)
         rhs = solid.dofs.from_points(seed)
         factor = self.equilibrium.factor(solution)
-        multiplier = factor.solve(np.where(solid.free, rhs, 0.0))
-        multiplier[solid.prescribed] = 0.0
+        multiplier = factor.solve(solid.on_free(rhs))
         reaction = rhs - solid.tangent_action(solution.displacement, multiplier)
         solid.load(self._multiplier, multiplier)
-        self._vector.array[:] = 0.0
-        fem.assemble_vector(self._vector.array, self._shape)
-        self._vector.scatter_reverse(la.InsertMode.add)
-        shape = self._vector.array.reshape(-1, 2)[self._own]
+        shape = assemble(self._vector, self._shape).reshape(-1, 2)[self._own]
         return Gradients(
             points=solid.dofs.sum_nodes(shape, self._nodes),
             controls=np.array([solid.dot(lift, reaction) for lift in solid.lifts]),
@@ -71,11 +68,10 @@ class Adjoint:
 def _parameter_derivatives(equilibrium: Equilibrium, multiplier: fem.Function) -> list[ufl.Form]:
     """dR/dp[multiplier] for each material parameter, as scalar forms."""
     solid = equilibrium.solid
-    F = ufl.Identity(2) + ufl.grad(solid.u)
     forms = []
     for number in range(len(solid.parameters)):
         values = list(solid.parameters)
         values[number] = ufl.variable(values[number])
-        slope = ufl.diff(solid.law.energy(F, *values), values[number])
+        slope = ufl.diff(solid.law.energy(solid.F, *values), values[number])
         forms.append(ufl.derivative(slope * solid.dx, solid.u, multiplier))
     return forms

@@ -18,7 +18,8 @@ class Body:
     """A mesh, a material law and a boundary: everything that equilibria and their gradients need.
 
     The mesh may be distributed over `comm`; inputs and results are the same on all its ranks. `factors`
-    is how many solutions keep their factor for a gradient that is asked for later.
+    is how many solutions keep their factor for a gradient that is asked for later. `observables` are mesh
+    points by name: an index for each named vertex, (k,) indices for each named facet.
     """
 
     def __init__(
@@ -33,12 +34,8 @@ class Body:
         self.solid = Solid(mesh, law, boundary, comm)
         self.equilibrium = Equilibrium(self.solid, effort, factors)
         self.adjoint = Adjoint(self.equilibrium)
-
-    @property
-    def observables(self) -> dict[str, int | Ints]:
-        """Mesh points by name: an index for each named vertex, (k,) indices for each named facet."""
-        mesh = self.solid.mesh
-        return {**mesh.vertices, **{name: np.unique(edges) for name, edges in mesh.facets.items()}}
+        on_facets = {name: np.unique(edges) for name, edges in mesh.facets.items()}
+        self.observables: dict[str, int | Ints] = {**mesh.vertices, **on_facets}
 
     def check(self, points: Floats, controls: Floats, material: Floats) -> None:
         """InputError for inputs that cannot be solved; cheap, and changes nothing."""

@@ -38,7 +38,3 @@ def command(argv: Sequence[str]) -> int:
 def main() -> None:
     """Entry point of the console script."""
     run_main(command)
-
-
-if __name__ == "__main__":
-    main()

@@ -35,10 +35,10 @@ class Effort:
 
 
 class Climb:
-    """One ramp from a start state to the full load, with its counts.
+    """A ramp from a start state to the full load, with its counts; run again after a failure, it counts on.
 
-    loads: fractions of the load at which states were found; kicks: saddles left; cutbacks: steps of the
-    load that had to be shortened after a stalled minimisation.
+    loads: fractions of the load at which the last run found states; kicks: saddles left; cutbacks: steps of
+    the load that had to be shortened after a stalled minimisation.
     """
 
     def __init__(self, solid: Solid, effort: Effort, factor: Cholesky) -> None:
@@ -47,19 +47,13 @@ class Climb:
         self.cutbacks = self.kicks = 0
         self.loads: list[float] = []
 
-    def again(self) -> Climb:
-        """A fresh ramp that goes on counting where this one failed."""
-        climb = Climb(self.solid, self.effort, self.minimiser.factor)
-        climb.minimiser.iterations, climb.minimiser.factorisations = self.minimiser.iterations, self.minimiser.factorisations
-        climb.cutbacks, climb.kicks = self.cutbacks, self.kicks
-        return climb
-
     def run(self, u: Floats, begin: Floats, end: Floats) -> Floats:
         """From state u, an equilibrium or near one under controls `begin`, to the equilibrium under `end`.
 
         On return the factor is that of the positive-definite tangent there. Raises EquilibriumError.
         """
         solid, effort, load, step, settled = self.solid, self.effort, 0.0, 1.0, not begin.any()
+        self.loads = []
         if not np.isfinite(solid.energy(u)):
             raise self._failure("the start state is inverted on this design", 0.0, u)
         tolerance = effort.path_tolerance

@@ -10,6 +10,7 @@ eigenvector and minimised again. The last factor is the certificate, and the adj
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -81,17 +82,12 @@ class Equilibrium:
         self.solid.set_material(material)
         slot, self._count = self._count % len(self._factors), self._count + 1
         self._stamps[slot] = self._count
-        climb = Climb(self.solid, self.effort, self._factors[slot])
-        try:
-            if start is None:
-                u, warm = climb.run(np.zeros(self.solid.size), np.zeros_like(controls), controls), False
-            else:
+        climb, warm = Climb(self.solid, self.effort, self._factors[slot]), False
+        if start is not None:
+            with suppress(EquilibriumError):  # whatever the cold path solves is still solved
                 u, warm = climb.run(start.displacement, start.controls, controls), True
-        except EquilibriumError:
-            if start is None:
-                raise
-            climb = climb.again()  # whatever the cold path solves is still solved
-            u, warm = climb.run(np.zeros(self.solid.size), np.zeros_like(controls), controls), False
+        if not warm:
+            u = climb.run(np.zeros(self.solid.size), np.zeros_like(controls), controls)
         record = self._certify(climb, u, warm)
         if not record.certified:
             raise EquilibriumError(f"the state failed its certificate ({record})", 1.0)

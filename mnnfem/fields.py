@@ -12,7 +12,7 @@ import ufl
 from dolfinx import fem
 
 from mnnfem.equilibrium import Solution
-from mnnfem.mesh import Floats, signed_areas
+from mnnfem.mesh import signed_areas
 from mnnfem.solid import Solid
 
 VTK_QUADRATIC_TRIANGLE = 22
@@ -24,9 +24,8 @@ class FieldWriter:
 
     def __init__(self, solid: Solid) -> None:
         self.solid = solid
-        F = ufl.Identity(2) + ufl.grad(solid.u)
         cellwise = fem.functionspace(solid.domain, ("DG", 0))
-        density = solid.law.energy(F, *solid.parameters)
+        density = solid.law.energy(solid.F, *solid.parameters)
         self._energies = fem.form(density * ufl.TestFunction(cellwise) * solid.dx)
 
     def grid(self, solution: Solution) -> pyvista.UnstructuredGrid:
@@ -35,8 +34,7 @@ class FieldWriter:
         solid.set_points(solution.points)
         solid.set_material(solution.material)
         solid.load(solid.u, solution.displacement)
-        nodes = np.zeros((solid.dofs.owned, 3))
-        nodes[:, :2] = _quadratic_nodes(solid)
+        nodes = solid.space.tabulate_dof_coordinates()
         cells = np.insert(solid.dofs.cell_dofs[:, FROM_BASIX], 0, 6, axis=1)
         grid = pyvista.UnstructuredGrid(cells.ravel(), np.full(len(cells), VTK_QUADRATIC_TRIANGLE), nodes)
         displacement = np.zeros_like(nodes)
@@ -60,14 +58,3 @@ class FieldWriter:
             self.write(file, solution)
             lines.append(f'<DataSet timestep="{step}" file={quoteattr(file.name)}/>')
         path.write_text("\n".join([*lines, "</Collection>", "</VTKFile>", ""]))
-
-
-def _quadratic_nodes(solid: Solid) -> Floats:
-    """Coordinates of the P2 nodes on the present mesh: vertices and edge middles."""
-    corners = solid.domain.geometry.x[solid.dofs.cell_nodes][:, :, :2]
-    nodes = np.zeros((solid.dofs.owned, 2))
-    nodes[solid.dofs.cell_dofs[:, :3]] = corners
-    for opposite in range(3):
-        middle = 0.5 * (corners[:, (opposite + 1) % 3] + corners[:, (opposite + 2) % 3])
-        nodes[solid.dofs.cell_dofs[:, 3 + opposite]] = middle
-    return nodes

@@ -43,7 +43,7 @@ class Minimiser:
                 self.factorise(u, shifted=True)
                 memory, since = _Memory(solid), 0
             self.iterations += 1
-            gradient = np.where(solid.free, residual, 0.0)
+            gradient = solid.on_free(residual)
             direction = -memory.apply(gradient, self.solve)
             found = self._search(u, energy, gradient, direction)
             if found is None:
@@ -53,19 +53,19 @@ class Minimiser:
                 memory, since = _Memory(solid), 0
                 continue
             reached, energy, residual = found
-            memory.add(reached - u, np.where(solid.free, residual, 0.0) - gradient)
+            memory.add(reached - u, solid.on_free(residual) - gradient)
             u, since = reached, since + 1
         raise Stalled(f"no convergence in {iterations} iterations")
 
     def norms(self, residual: Floats) -> tuple[float, float]:
         """Norms of the out-of-balance forces (free) and of the reactions (prescribed), N/mm, over all ranks."""
-        free = np.where(self.solid.free, residual, 0.0)
+        free = self.solid.on_free(residual)
         held = residual - free
         return self.solid.dot(free, free) ** 0.5, self.solid.dot(held, held) ** 0.5
 
     def solve(self, force: Floats) -> Floats:
         """The last factor's inverse applied to the free part of a force."""
-        return self.factor.solve(np.where(self.solid.free, force, 0.0))
+        return self.factor.solve(self.solid.on_free(force))
 
     def factorise(self, u: Floats, *, shifted: bool) -> bool:
         """Factor the tangent at u; where it is indefinite and `shifted`, factor K + shift M with a large enough shift.
@@ -80,11 +80,11 @@ class Minimiser:
         if not shifted:
             return False
         diagonal = matrix.getDiagonal()
-        own, free, mass = np.array(diagonal.array), self.solid.free, self.solid.mass
-        stiffest = self.solid.comm.allreduce(np.where(free, np.abs(own) / mass, 0.0).max(initial=0.0), op=MPI.MAX)
+        own, mass = np.array(diagonal.array), self.solid.mass
+        stiffest = self.solid.comm.allreduce(self.solid.on_free(np.abs(own) / mass).max(initial=0.0), op=MPI.MAX)
         # M weighs a shift so that its effect on a smooth mode is the same on every mesh.
         for shift in max(self._shift / 4, 1e-7 * stiffest) * 5.0 ** np.arange(40):
-            diagonal.array[:] = own + np.where(free, shift * mass, 0.0)
+            diagonal.array[:] = own + self.solid.on_free(shift * mass)
             matrix.setDiagonal(diagonal)
             self.factorisations += 1
             if self.factor.factorise(matrix):

@@ -23,6 +23,7 @@ class Solid:
     array of this rank's own degrees of freedom, mm. Vectors that come back have the same layout.
 
     dofs               maps between the mesh and these vectors;  size  their length
+    u, F               the displacement as a Function, and its deformation gradient
     free, prescribed   masks over the own degrees of freedom
     lifts              (controls, size), the displacement that a unit of each control prescribes
     extent             largest side of the mesh's bounding box, mm
@@ -61,8 +62,8 @@ class Solid:
     def _compile(self, quadrature_degree: int) -> None:
         self.u, self.direction = fem.Function(self.space), fem.Function(self.space)
         test = ufl.TestFunction(self.space)
-        F = ufl.Identity(2) + ufl.grad(self.u)
-        self.stored_energy = self.law.energy(F, *self.parameters) * self.dx
+        self.F = ufl.Identity(2) + ufl.grad(self.u)
+        self.stored_energy = self.law.energy(self.F, *self.parameters) * self.dx
         self.virtual_work = ufl.derivative(self.stored_energy, self.u, test)
         tangent = ufl.derivative(self.virtual_work, self.u)
         self._energy = fem.form(self.stored_energy)
@@ -74,7 +75,7 @@ class Solid:
         self._matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
         self._matrix.setOption(PETSc.Mat.Option.SYMMETRY_ETERNAL, True)
         points, _ = basix.make_quadrature(basix.CellType.triangle, quadrature_degree)
-        self._det_f = fem.Expression(ufl.det(F), points)
+        self._det_f = fem.Expression(ufl.det(self.F), points)
         topology = self.domain.topology
         self._cells = np.arange(topology.index_map(topology.dim).size_local, dtype=np.int32)
 
@@ -118,13 +119,13 @@ class Solid:
     def residual(self, u: Floats) -> Floats:
         """dPi/du, N/mm; on prescribed degrees of freedom these are the reactions."""
         self.load(self.u, u)
-        return self._assemble(self._residual)
+        return assemble(self._vector, self._residual)[: self.size]
 
     def tangent_action(self, u: Floats, direction: Floats) -> Floats:
         """K(u) d on every degree of freedom, prescribed ones included."""
         self.load(self.u, u)
         self.load(self.direction, direction)
-        return self._assemble(self._action)
+        return assemble(self._vector, self._action)[: self.size]
 
     def tangent(self, u: Floats) -> PETSc.Mat:
         """K(u) with rows and columns of prescribed degrees of freedom replaced by the identity.
@@ -135,11 +136,10 @@ class Solid:
         _compat.assemble_matrix(self._matrix, self._tangent, self._held)
         return self._matrix
 
-    def _assemble(self, form: fem.Form) -> Floats:
-        self._vector.array[:] = 0.0
-        fem.assemble_vector(self._vector.array, form)
-        self._vector.scatter_reverse(la.InsertMode.add)
-        return self._vector.array[: self.size].copy()
+    def on_free(self, vector: Floats) -> Floats:
+        """The vector with zeros on the prescribed degrees of freedom."""
+        part: Floats = np.where(self.free, vector, 0.0)
+        return part
 
     def dot(self, a: Floats, b: Floats) -> float:
         """Inner product over all ranks."""
@@ -158,3 +158,11 @@ class Solid:
             local = int(np.argmin(values))
             least, cell = float(values[local]), int(self.domain.topology.original_cell_index[local])
         return min(self.comm.allgather((least, cell)))
+
+
+def assemble(vector: la.Vector, form: fem.Form) -> Floats:
+    """The form's vector, summed over the ranks that share a degree of freedom; own entries first. A copy."""
+    vector.array[:] = 0.0
+    fem.assemble_vector(vector.array, form)
+    vector.scatter_reverse(la.InsertMode.add)
+    return vector.array.copy()
