@@ -7,22 +7,18 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from mpi4py import MPI
-from petsc4py import PETSc
-
 from mnnfem.versions import versions
 
 RENDER = """
-import sys, pyvista
+import sys
+import pyvista
 plotter = pyvista.Plotter(off_screen=True, window_size=(64, 64))
 plotter.add_mesh(pyvista.Sphere())
-image = plotter.screenshot(sys.argv[1], return_img=True)
+image = plotter.screenshot(return_img=True)
 sys.exit(0 if image.std() > 1 else 3)
 """
 SOLVE = """
@@ -51,9 +47,12 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """All findings, in the order they are printed. Takes some seconds: it renders and solves."""
+    """All findings, in the order they are printed. Takes some seconds: it renders and solves.
+
+    A missing package is a finding, so packages are imported by the checks that need them, not by this file.
+    """
     checks: list[Callable[[], Finding]] = [_environment, _threads, _blas, _factorisation, _solver, _ranks, _rendering, _cache]
-    return [Finding(name, version) for name, version in versions().items()] + [check() for check in checks]
+    return [_package(name, version) for name, version in versions().items()] + [_guarded(check) for check in checks]
 
 
 def report() -> int:
@@ -69,6 +68,17 @@ def report() -> int:
     return 1 if faults else 0
 
 
+def _package(name: str, version: str) -> Finding:
+    return Finding(name, version, version != "missing", f"start through ./run, or install {name} (environment/pip.txt).")
+
+
+def _guarded(check: Callable[[], Finding]) -> Finding:
+    try:
+        return check()
+    except ImportError as problem:
+        return Finding(check.__name__.strip("_"), f"cannot be told: {problem}", False, "install what is missing above.")
+
+
 def _environment() -> Finding:
     inside = os.environ.get("MNNFEM_INSIDE")
     if inside:
@@ -78,6 +88,8 @@ def _environment() -> Finding:
 
 
 def _threads() -> Finding:
+    import torch
+
     count = len(os.sched_getaffinity(0))
     omp = os.environ.get("OMP_NUM_THREADS", "not set")
     return Finding("threads", f"{count} cores for this process, OMP_NUM_THREADS {omp}, torch {torch.get_num_threads()}")
@@ -95,6 +107,8 @@ def _blas() -> Finding:
 
 
 def _factorisation() -> Finding:
+    from petsc4py import PETSc
+
     have = {name: bool(PETSc.Sys.hasExternalPackage(name)) for name in ("cholmod", "mumps")}
     missing = [name for name, there in have.items() if not there]
     return Finding(
@@ -112,6 +126,8 @@ def _solver() -> Finding:
 
 
 def _ranks() -> Finding:
+    from mpi4py import MPI
+
     vendor = f"{MPI.get_vendor()[0]} {'.'.join(map(str, MPI.get_vendor()[1]))}"
     launcher = shutil.which("mpirun")
     if launcher is None:
@@ -121,12 +137,9 @@ def _ranks() -> Finding:
 
 
 def _rendering() -> Finding:
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-c", RENDER, str(Path(folder) / "sphere.png")]
-        # In a child: without EGL, OSMesa or a display VTK does not raise, it crashes.
-        return _try(
-            "rendering", command, "install libegl1 and libgl1-mesa-dri (apt) or mesalib (conda); figures are drawn without"
-        )
+    fix = "install libegl1 and libgl1-mesa-dri (apt) or mesalib (conda); figures are drawn without"
+    # In a child: without EGL, OSMesa or a display VTK does not raise, it crashes.
+    return _try("rendering", [sys.executable, "-c", RENDER], fix)
 
 
 def _cache() -> Finding:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import importlib
 import platform
-
-import dolfinx
-import gmsh
-import petsc4py
-import torch
 
 import mnnfem
 
+COMPUTE = ("dolfinx", "petsc4py", "mpi4py", "gmsh", "torch", "numpy", "scipy", "shapely")
+WRITE = ("matplotlib", "pyvista", "safetensors", "trimesh")
+
 
 def versions() -> dict[str, str]:
-    """Name -> version."""
-    found = {
-        "mnnfem": mnnfem.__version__,
-        "python": platform.python_version(),
-        "dolfinx": dolfinx.__version__,
-        "petsc4py": petsc4py.__version__,
-        "gmsh": gmsh.__version__,
-        "torch": torch.__version__,
-    }
-    for package in ("numpy", "scipy", "matplotlib", "pyvista", "safetensors", "trimesh"):
-        found[package] = importlib.metadata.version(package)
-    return found
+    """Name -> version; 'missing' where a package cannot be imported."""
+    own = {"mnnfem": mnnfem.__version__, "python": platform.python_version()}
+    return own | {name: _version(name) for name in (*COMPUTE, *WRITE)}
+
+
+def _version(name: str) -> str:
+    try:
+        return str(importlib.import_module(name).__version__)
+    except ImportError:
+        return "missing"

@@ -35,6 +35,17 @@ def test_doctor_has_a_fix_line_for_a_fault(monkeypatch: pytest.MonkeyPatch, caps
     assert "fix rendering: install libegl1." in out
 
 
+def test_doctor_names_a_missing_package_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.setitem(sys.modules, "trimesh", None)
+    monkeypatch.setattr(doctor, "_try", lambda what, command, fix: doctor.Finding(what, "works"))
+    findings = {finding.what: finding for finding in doctor.examine()}
+    assert findings["torch"].value == findings["trimesh"].value == "missing"
+    assert not findings["threads"].good
+    assert {name for name, finding in findings.items() if not finding.good} == {"torch", "trimesh", "threads"}
+    assert "install trimesh" in findings["trimesh"].fix
+
+
 def test_a_python_without_dolfinx_gets_one_sentence() -> None:
     code = "import sys; sys.modules['dolfinx'] = None; import mnnfem.mesh"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

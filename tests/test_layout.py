@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "mnnfem"
 MECHANICS, LEARNING = {"dolfinx", "petsc4py", "ufl", "basix"}, {"torch", "safetensors"}
-SEE_BOTH = {"versions", "doctor"}  # they only ask for versions
+SEE_BOTH = {"doctor"}  # it only asks whether they are there
 
 
 def rooms() -> list[str]:
