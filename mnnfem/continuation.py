@@ -24,6 +24,7 @@ class Effort:
     least_step     smallest step of the load, a fraction, before giving up
     kicks          most saddles to leave in one solve
     imperfection   +1 or -1: which of two mirror branches to take
+    refuse_overlap whether a state in which walls have passed through each other is a failure
     """
 
     tolerance: float = 1e-8
@@ -32,6 +33,7 @@ class Effort:
     least_step: float = 1e-3
     kicks: int = 12
     imperfection: int = 1
+    refuse_overlap: bool = False
 
 
 class Climb:

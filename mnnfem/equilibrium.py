@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mnnfem.contact import Overlap, overlaps
 from mnnfem.continuation import Climb, Effort
 from mnnfem.errors import EquilibriumError, InputError
 from mnnfem.factor import Cholesky
@@ -29,6 +30,7 @@ class Record:
     energy mJ/mm, residual (free) and reaction (prescribed) norms N/mm, least_det_f over the quadrature
     points, loads: fractions of the load at which states were found, warm: started from a given state,
     certified: full load, residual within tolerance, det F > 0 and a positive-definite tangent.
+    overlaps: where walls have passed through each other, the deepest first; not looked for in space, where it is empty.
     """
 
     energy: float
@@ -42,6 +44,7 @@ class Record:
     kicks: int
     warm: bool
     certified: bool
+    overlaps: tuple[Overlap, ...]
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,15 @@ class Equilibrium:
                 u, warm = climb.run(start.displacement, start.controls, controls), True
         if not warm:
             u = climb.run(np.zeros(self.solid.size), np.zeros_like(controls), controls)
-        record = self._certify(climb, u, warm)
+        record = self._certify(climb, u, warm, points)
         if not record.certified:
             raise EquilibriumError(f"the state failed its certificate ({record})", 1.0)
+        if record.overlaps and self.effort.refuse_overlap:
+            advice = "Use smaller controls or an overlap penalty, or allow such states (refuse_overlap=False)."
+            raise EquilibriumError(f"walls pass through each other, {record.overlaps[0]},", 1.0, advice=advice)
         return Solution(u, points.copy(), controls.copy(), material.copy(), record, slot, self._count)
 
-    def _certify(self, climb: Climb, u: Floats, warm: bool) -> Record:
+    def _certify(self, climb: Climb, u: Floats, warm: bool, points: Floats) -> Record:
         solid = self.solid
         residual, reaction = climb.minimiser.norms(solid.residual(u))
         least_det_f = solid.least_det_f(u)[0]
@@ -110,6 +116,7 @@ class Equilibrium:
             kicks=climb.kicks,
             warm=warm,
             certified=balanced and least_det_f > 0 and climb.minimiser.factor.positive and climb.loads[-1] == 1.0,
+            overlaps=overlaps(solid.mesh, points + solid.dofs.at_points(u)),
         )
 
     def check(self, points: Floats, controls: Floats, material: Floats) -> None:

@@ -12,7 +12,6 @@ import torch
 from mnnfem import visualise
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.body import Body
-from mnnfem.contact import crossed_loops
 from mnnfem.errors import EquilibriumError
 from mnnfem.fabricate.extrude import write_stl
 from mnnfem.fields import FieldWriter
@@ -51,7 +50,8 @@ def summary(task: Task, seed: int, heldout: torch.Tensor, arm: Arm, frozen: Arm,
             "worst": arm.after.worst,
             "n": len(heldout),
             "failed": arm.after.failed,
-            "crossed": _crossed(arm),
+            "crossed": arm.after.crossed,
+            "deepest_overlap": arm.after.deepest_overlap,
         },
         "do_nothing": float(idle.mean()),
         "frozen_geometry": frozen.after.mean,
@@ -72,12 +72,6 @@ def summary(task: Task, seed: int, heldout: torch.Tensor, arm: Arm, frozen: Arm,
     }
 
 
-def _crossed(arm: Arm) -> int:
-    """How many held-out states have walls that pass through each other."""
-    points = arm.model.points().detach().numpy()
-    return sum(bool(crossed_loops(arm.model.geometry.mesh, points + moved)) for moved in arm.after.displacement.numpy())
-
-
 def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
     """The result for people."""
     heldout, unit, seconds, solver = (result[key] for key in ("heldout", "unit", "seconds", "solver"))
@@ -87,7 +81,8 @@ def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
         f"{seconds['setup']:.0f} s set-up, {seconds['training']:.0f} s training, {seconds['evaluation']:.0f} s evaluation, "
         f"{seconds['ablation']:.0f} s for the frozen geometry; "
         f"{solver['solves']} solves, {solver['failed']} failed, {solver['uncertified']} uncertified, "
-        f"{solver['factorisations']} factorisations; walls pass through each other in {heldout['crossed']} held-out states\n"
+        f"{solver['factorisations']} factorisations; walls pass through each other in {heldout['crossed']} held-out states, "
+        f"at most {heldout['deepest_overlap']:.2f} mm deep\n"
         f"everything is in {folder.path}: look at targets.png and path.gif, or open fields/path.pvd in ParaView"
     )
 

@@ -31,7 +31,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Errors (n,) on fixed targets; a sample without an equilibrium counts with its body at rest."""
+    """Errors (n,) on fixed targets; a sample without an equilibrium counts with its body at rest.
+
+    crossed: states in which walls have passed through each other; deepest_overlap: the most by which any has, mm.
+    """
 
     errors: torch.Tensor
     response: Response
@@ -39,6 +42,8 @@ class Evaluation:
     failed: int
     uncertified: int
     factorisations: int
+    crossed: int
+    deepest_overlap: float
 
     @property
     def mean(self) -> float:
@@ -114,4 +119,6 @@ def evaluate(model: Autoencoder, task: Task, targets: torch.Tensor, starts: Star
         failed=len(targets) - len(records),
         uncertified=sum(not record.certified for record in records),
         factorisations=sum(record.factorisations for record in records),
+        crossed=sum(bool(record.overlaps) for record in records),
+        deepest_overlap=max((record.overlaps[0].depth for record in records if record.overlaps), default=0.0),
     )

@@ -42,6 +42,7 @@ def test_a_run_leaves_everything_it_promises(run: Path) -> None:
     assert result["seed"] == 5
     assert result["heldout"].keys() >= {"before", "after", "worst", "n"}
     assert result["heldout"]["n"] == 4
+    assert (result["heldout"]["crossed"] > 0) == (result["heldout"]["deepest_overlap"] > 0)
     assert result["seconds"].keys() == {"setup", "training", "evaluation", "ablation"}
     # Two arms: 3 steps of 2 samples, 4 targets before and after.
     assert result["solver"]["solves"] == 2 * (3 * 2 + 2 * 4)
