@@ -47,6 +47,7 @@ class Settings:
     batch: int = setting(4, "fresh targets in each step", low=1)
     network_rate: float = setting(0.003, "Adam rate of the network's weights", low=0, high=1)
     design_rate: float = setting(0.03, "Adam rate of the design", low=0, high=1)
+    overlap_penalty: float = setting(0.0, "weight of walls that pass through each other: error per mm^3", low=0)
     heldout: int = setting(64, "held-out targets", low=1)
     thickness: float = setting(20.0, "thickness of the body in design.stl", unit="mm", low=0.1, high=1000)
 
@@ -125,7 +126,8 @@ def _train(name: str, experiment: Experiment, settings: Settings, body: Body, he
     before = evaluate(model, task, heldout)
     times.append(time.perf_counter())
     steps: list[Step] = []
-    loop = train(model, task, generator, settings.iterations, settings.batch, settings.network_rate, rate, Library())
+    rates = settings.network_rate, rate
+    loop = train(model, task, generator, settings.iterations, settings.batch, *rates, Library(), settings.overlap_penalty)
     with tqdm(loop, total=settings.iterations, desc=name, file=sys.stderr, mininterval=1.0) as bar:
         for step in bar:
             steps.append(step)

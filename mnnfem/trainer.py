@@ -12,6 +12,7 @@ import torch
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.bridge import Response, Starts
 from mnnfem.errors import EquilibriumError, InputError
+from mnnfem.penalty import overlap_penalty
 from mnnfem.task import Task
 
 
@@ -63,10 +64,12 @@ def train(
     network_rate: float,
     design_rate: float,
     starts: Starts | None = None,
+    overlap_weight: float = 0.0,
 ) -> Iterator[Step]:
     """Adam on the mean error of fresh samples, rates decaying along a cosine, the design clipped to its bounds.
 
-    design_rate 0 freezes the geometry. A sample without an equilibrium is left out of its step.
+    design_rate 0 freezes the geometry. A sample without an equilibrium is left out of its step. overlap_weight times
+    the mean `overlap_penalty` is added to what Adam sees, not to the error that a Step reports.
     """
     model.design.requires_grad_(design_rate > 0)
     groups = [{"params": list(model.controller.parameters()), "lr": network_rate}]
@@ -83,8 +86,12 @@ def train(
         loss = torch.tensor(math.nan)
         if records:
             loss = task.errors(response.displacement[solved], targets[solved]).mean()
+            objective = loss
+            if overlap_weight:
+                passed = overlap_penalty(model.geometry.mesh, model.points(), response.displacement[solved])
+                objective = loss + overlap_weight * passed.mean()
             optimiser.zero_grad()
-            loss.backward()
+            objective.backward()
             optimiser.step()
             model.clip_()
         decay.step()
