@@ -22,7 +22,6 @@ from mnnfem.mesh import Floats
 from mnnfem.minimise import Minimiser
 from mnnfem.solid import Solid
 
-
 PREFIX = "plain_"
 OPTIONS = {
     "snes_type": "newtonls",

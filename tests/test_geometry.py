@@ -6,7 +6,7 @@ import scipy.sparse as sp
 import shapely
 import torch
 
-from geometries.star_pores import perimeter, spline_weights, star_pores
+from geometries.star_pores import perimeter, round_radii, spline_weights, star_pores
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry, least_areas
 from mnnfem.mesh import least_angles, signed_areas
@@ -82,6 +82,22 @@ def test_pore_nodes_lie_on_the_spline_of_the_radii() -> None:
     (loop,) = pores(geometry, geometry.points(torch.from_numpy(radii)).numpy())
     distances = np.linalg.norm(expected[:, None] - loop[None], axis=2)
     assert distances.min(axis=1) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_round_pores_are_round() -> None:
+    """Within 0.22 % of the circle all around: .213 % measured, on both sides, so that scaling cannot better it."""
+    edge, t = perimeter(50.0), np.linspace(0.0, 16.0, 3200, endpoint=False)
+    reach = np.linalg.norm(spline_weights(t) @ (round_radii(0.36)[:, None] * edge), axis=1) / (0.36 * 50.0)
+    assert reach.max() - 1 < 2.2e-3
+    assert reach.max() - 1 == pytest.approx(1 - reach.min(), rel=1e-2)
+
+
+def test_a_lattice_of_round_pores_has_good_elements() -> None:
+    """7.1 mm^2 and 18.8 degrees were measured at least."""
+    geometry = star_pores(columns=2, rows=2, solid=(), divisions=2)
+    points = geometry.points(torch.from_numpy(np.tile(round_radii(0.36), 4))).numpy()
+    assert signed_areas(points, geometry.mesh.cells).min() > 7
+    assert least_angles(points, geometry.mesh.cells).min() > 18
 
 
 def test_pore_curve_is_smooth_between_its_control_points() -> None:
