@@ -60,15 +60,16 @@ def torchfem_solve(
     atol: float,
     seed: Floats | None = None,
     degree: int = 4,
-    increments: int = 10,
-    **options: Any,
+    increments: int = 5,
+    growth_factor: float = 2.0,
+    method: str = "direct",
 ) -> TorchFem:
     """The equilibrium with facets displaced by `prescribed` (x, y) mm; its gradient where `seed` is given.
 
     points (n, 2) mm, material (E in MPa, nu). Newton stops at a residual of `atol`, N/mm, in each increment: it
     knows no reactions. `seed` (n, 2) is the derivative of a functional by the displacement of the mesh points.
-    degree 4 is our quadrature, 2 its own. The load comes in equal increments, cut back where Newton fails;
-    `options` are those of its `solve` (method, growth_factor, ...). Raises its ConvergenceError.
+    degree 4 is our quadrature, 2 its own. The load comes in equal increments, halved where Newton fails and
+    grown again by `growth_factor`; `method` is direct, cg or bicgstab. Raises its ConvergenceError.
     """
     with _one_thread_float64():
         leaf = torch.tensor(points, requires_grad=seed is not None)
@@ -87,7 +88,8 @@ def torchfem_solve(
             atol=atol,
             aggregate_integration_points=False,
             differentiable_parameters=None if seed is None else nodes,
-            **options,
+            growth_factor=growth_factor,
+            method=method,
         )
         solved, iterations = time.perf_counter(), model.iterations
         if seed is not None:
