@@ -20,16 +20,17 @@ if VERSION < (0, 9):
     raise ImportError(f"mnnfem needs dolfinx >= 0.9, found {dolfinx.__version__}; ./run gives a newer one.")
 
 
-def triangle_mesh(comm: MPI.Comm, points: npt.NDArray[np.float64], cells: npt.NDArray[np.int64]) -> Mesh:
-    """A dolfinx mesh of straight triangles; points and cells are given on rank 0 and dealt to all ranks."""
-    domain = ufl.Mesh(basix.ufl.element("Lagrange", "triangle", 1, shape=(2,)))
+def simplex_mesh(comm: MPI.Comm, points: npt.NDArray[np.float64], cells: npt.NDArray[np.int64]) -> Mesh:
+    """A dolfinx mesh of straight triangles or tetrahedra; points and cells are given on rank 0 and dealt to all ranks."""
+    dim = points.shape[1]
+    domain = ufl.Mesh(basix.ufl.element("Lagrange", {2: "triangle", 3: "tetrahedron"}[dim], 1, shape=(dim,)))
     if comm.rank:
         points, cells = points[:0], cells[:0]
     return create_mesh(comm, cells=cells.astype(np.int64), x=points, e=domain)
 
 
 def geometry_dofmap(mesh: Mesh) -> npt.NDArray[np.int32]:
-    """Geometry nodes of each local cell, (m, 3)."""
+    """Geometry nodes of each local cell, (m, d + 1)."""
     geometry: Any = mesh.geometry
     return geometry.dofmaps[0] if VERSION >= (0, 11) else geometry.dofmap
 

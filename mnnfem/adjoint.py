@@ -15,7 +15,7 @@ from mnnfem.solid import assemble
 
 @dataclass(frozen=True)
 class Gradients:
-    """dJ/d(node coordinates) (n, 2), dJ/d(controls) (c,), dJ/d(material values) (p,); J's unit over mm or the value's."""
+    """dJ/d(node coordinates) (n, d), dJ/d(controls) (c,), dJ/d(material values) (p,); J's unit over mm or the value's."""
 
     points: Floats
     controls: Floats
@@ -30,7 +30,7 @@ class Adjoint:
         dJ/dc = (dJ/du - K lambda) . lift     the reaction of the same Lagrangian
         dJ/dp = -dR/dp[lambda]
 
-    J depends on X, c and p through u alone. K is symmetric, so the certificate's Cholesky factor serves.
+    J depends on X, c and p through u alone. K is symmetric, so the certificate's factor serves.
     """
 
     def __init__(self, equilibrium: Equilibrium) -> None:
@@ -38,26 +38,26 @@ class Adjoint:
         self.solid = solid
         self._multiplier = fem.Function(solid.space)
         work = ufl.replace(solid.virtual_work, {solid.virtual_work.arguments()[0]: self._multiplier})
-        nodes = fem.functionspace(solid.domain, ("Lagrange", 1, (2,)))
+        nodes = fem.functionspace(solid.domain, ("Lagrange", 1, (solid.mesh.dim,)))
         moved = ufl.derivative(-work, ufl.SpatialCoordinate(solid.domain), ufl.TestFunction(nodes))
         self._shape = fem.form(moved)
-        self._vector = la.vector(nodes.dofmap.index_map, 2)
+        self._vector = la.vector(nodes.dofmap.index_map, solid.mesh.dim)
         own = nodes.dofmap.index_map.size_local
         dofs, at = np.unique(nodes.dofmap.list, return_index=True)
         self._own, self._nodes = dofs[dofs < own], solid.dofs.cell_nodes.ravel()[at[dofs < own]]
         self._material = [fem.form(-form) for form in _parameter_derivatives(equilibrium, self._multiplier)]
 
     def vjp(self, solution: Solution, seed: Floats) -> Gradients:
-        """Gradients of J, given `seed` = dJ/d(displacement of the mesh points), (n, 2)."""
+        """Gradients of J, given `seed` = dJ/d(displacement of the mesh points), (n, d)."""
         solid = self.solid
         solid.set_points(solution.points)
         solid.set_material(solution.material)
         rhs = solid.dofs.from_points(seed)
         factor = self.equilibrium.factor(solution)
-        multiplier = factor.solve(solid.on_free(rhs))
+        multiplier = factor.solve(solid.on_free(rhs), 1e-10)
         reaction = rhs - solid.tangent_action(solution.displacement, multiplier)
         solid.load(self._multiplier, multiplier)
-        shape = assemble(self._vector, self._shape).reshape(-1, 2)[self._own]
+        shape = assemble(self._vector, self._shape).reshape(-1, solid.mesh.dim)[self._own]
         return Gradients(
             points=solid.dofs.sum_nodes(shape, self._nodes),
             controls=np.array([solid.dot(lift, reaction) for lift in solid.lifts]),

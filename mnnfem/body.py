@@ -17,9 +17,10 @@ from mnnfem.solid import Solid
 class Body:
     """A mesh, a material law and a boundary: everything that equilibria and their gradients need.
 
-    The mesh may be distributed over `comm`; inputs and results are the same on all its ranks. `factors`
-    is how many solutions keep their factor for a gradient that is asked for later. `observables` are mesh
-    points by name: an index for each named vertex, (k,) indices for each named facet.
+    The mesh may be plane or solid, displacements are of `degree` 1 or 2, and both may be distributed over `comm`;
+    inputs and results are the same on all its ranks. `factors` is how many solutions keep their factor for a
+    gradient that is asked for later. `observables` are mesh points by name: an index for each named vertex, (k,)
+    indices for each named facet.
     """
 
     def __init__(
@@ -30,8 +31,9 @@ class Body:
         effort: Effort = Effort(),
         comm: MPI.Comm = MPI.COMM_WORLD,
         factors: int = 1,
+        degree: int = 2,
     ) -> None:
-        self.solid = Solid(mesh, law, boundary, comm)
+        self.solid = Solid(mesh, law, boundary, comm, degree)
         self.equilibrium = Equilibrium(self.solid, effort, factors)
         self.adjoint = Adjoint(self.equilibrium)
         on_facets = {name: np.unique(edges) for name, edges in mesh.facets.items()}
@@ -42,13 +44,13 @@ class Body:
         self.equilibrium.check(points, controls, material)
 
     def solve(self, points: Floats, controls: Floats, material: Floats, start: Solution | None = None) -> Solution:
-        """The certified equilibrium at `points` (n, 2) mm, `controls` (c,) mm; EquilibriumError if there is none."""
+        """The certified equilibrium at `points` (n, d) mm, `controls` (c,) mm; EquilibriumError if there is none."""
         return self.equilibrium.solve(points, controls, material, start)
 
     def displacement(self, solution: Solution) -> Floats:
-        """Displacement of the mesh points, (n, 2) mm."""
+        """Displacement of the mesh points, (n, d) mm."""
         return self.solid.dofs.at_points(solution.displacement)
 
     def vjp(self, solution: Solution, seed: Floats) -> Gradients:
-        """Gradients of the function whose derivative by `displacement` is `seed` (n, 2)."""
+        """Gradients of the function whose derivative by `displacement` is `seed` (n, d)."""
         return self.adjoint.vjp(solution, seed)

@@ -13,15 +13,15 @@ from mnnfem.mesh import Floats, Mesh
 
 @dataclass(frozen=True)
 class Drive:
-    """One control: the facet's displacement is control * direction (both components prescribed).
+    """One control: the facet's displacement is control * direction (all components prescribed).
 
     facet      name of a boundary part, see `Mesh.facets`
-    direction  (x, y), unitless
+    direction  (x, y) or (x, y, z), unitless
     bound      largest absolute control, mm
     """
 
     facet: str
-    direction: tuple[float, float]
+    direction: tuple[float, ...]
     bound: float
 
 
@@ -42,6 +42,10 @@ class Boundary:
         if not self.held and not self.drives:
             raise InputError("Nothing holds the body: name at least one held or driven facet.")
         for drive in self.drives:
+            if len(drive.direction) != mesh.dim:
+                raise InputError(
+                    f"The direction of facet {drive.facet!r} has {len(drive.direction)} components, the mesh has {mesh.dim}."
+                )
             if not drive.bound > 0:
                 raise InputError(f"The control of facet {drive.facet!r} needs a bound above 0 mm, got {drive.bound:g}.")
         driven = list(dict.fromkeys(drive.facet for drive in self.drives))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mnnfem.errors import EquilibriumError
-from mnnfem.factor import Cholesky
 from mnnfem.mesh import Floats
 from mnnfem.minimise import Minimiser, Stalled
+from mnnfem.multigrid import Solver
 from mnnfem.solid import Solid
 from mnnfem.stability import kick
 
@@ -43,7 +43,7 @@ class Climb:
     the load that had to be shortened after a stalled minimisation.
     """
 
-    def __init__(self, solid: Solid, effort: Effort, factor: Cholesky) -> None:
+    def __init__(self, solid: Solid, effort: Effort, factor: Solver) -> None:
         self.solid, self.effort = solid, effort
         self.minimiser = Minimiser(solid, factor)
         self.cutbacks = self.kicks = 0
@@ -116,7 +116,7 @@ class Climb:
         """One Newton step with the certificate's factor: it costs a solve and squares the error."""
         solid, norms = self.solid, self.minimiser.norms
         residual = solid.residual(u)
-        better = u - self.minimiser.solve(residual)
+        better = u - self.minimiser.solve(residual, 1e-6)
         closer = np.isfinite(solid.energy(better)) and norms(solid.residual(better))[0] <= norms(residual)[0]
         return better if closer else u
 

@@ -18,8 +18,8 @@ import numpy as np
 from mnnfem.contact import Overlap, overlaps
 from mnnfem.continuation import Climb, Effort
 from mnnfem.errors import EquilibriumError, InputError
-from mnnfem.factor import Cholesky
-from mnnfem.mesh import Floats, signed_areas
+from mnnfem.mesh import MEASURE, Floats, signed_measures
+from mnnfem.multigrid import Solver, linear_solver
 from mnnfem.solid import Solid
 
 
@@ -51,7 +51,7 @@ class Record:
 class Solution:
     """A stable equilibrium: residual below tolerance, det F > 0, positive-definite tangent, full load.
 
-    displacement  this rank's own P2 degrees of freedom, mm;  points (n, 2) mm, controls (c,) mm and
+    displacement  this rank's own degrees of freedom, mm;  points (n, d) mm, controls (c,) mm and
     material (p,): what it is the equilibrium of
     """
 
@@ -69,12 +69,12 @@ class Equilibrium:
 
     def __init__(self, solid: Solid, effort: Effort = Effort(), factors: int = 1) -> None:
         self.solid, self.effort = solid, effort
-        self._factors = [Cholesky(solid.domain.comm) for _ in range(factors)]
+        self._factors = [linear_solver(solid) for _ in range(factors)]
         self._stamps = [-1] * factors
         self._count = 0
 
     def solve(self, points: Floats, controls: Floats, material: Floats, start: Solution | None = None) -> Solution:
-        """The equilibrium at `points` (n, 2) mm under `controls` (c,) mm.
+        """The equilibrium at `points` (n, d) mm under `controls` (c,) mm.
 
         Ramped from the undeformed state, or from `start` (another design's or control's solution), from
         which it falls back to the undeformed state. Raises InputError for values out of range or inverted
@@ -126,15 +126,15 @@ class Equilibrium:
             raise InputError(f"The mesh has points of shape {mesh.points.shape}, got {points.shape}.")
         self.solid.boundary.check_controls(controls)
         self.solid.law.check(material)
-        areas = signed_areas(points, mesh.cells)
-        inverted = np.flatnonzero(~(areas > 0))
+        measures = signed_measures(points, mesh.cells)
+        inverted = np.flatnonzero(~(measures > 0))
         if inverted.size:
             raise InputError(
-                f"{inverted.size} elements are inverted, the first is element {inverted[0]} with area "
-                f"{areas[inverted[0]]:.3g} mm^2: keep the design inside its bounds, or mesh it again."
+                f"{inverted.size} elements are inverted, the first is element {inverted[0]} with {MEASURE[mesh.dim]} "
+                f"{measures[inverted[0]]:.3g} mm^{mesh.dim}: keep the design inside its bounds, or mesh it again."
             )
 
-    def factor(self, solution: Solution) -> Cholesky:
+    def factor(self, solution: Solution) -> Solver:
         """The factor of the tangent at `solution`; kept from its solve, or else made again.
 
         The solid must be set to the solution's points and material.

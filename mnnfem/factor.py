@@ -6,13 +6,15 @@ import numpy as np
 from mpi4py import MPI
 from petsc4py import PETSc
 
+from mnnfem.errors import EquilibriumError
 from mnnfem.mesh import Floats
 
 PREFIX = "mnnfem_"
+SINGULAR = -10  # INFOG(1) of the MUMPS manual
 NOT_POSITIVE = 81  # PETSC_ERR_MAT_CH_ZRPVT of petscerror.h: zero or negative pivot
 
 
-def _default(key: str, value: str) -> None:
+def default_option(key: str, value: str) -> None:
     """Set a PETSc option unless the user has given it: the command line always wins."""
     options = PETSc.Options()
     if not options.hasName(PREFIX + key):
@@ -28,21 +30,25 @@ class Cholesky:
     the negative pivots.
 
     positive   whether the last matrix was positive definite
+    worth      a new factor costs about this many steps of the minimiser
     """
 
+    worth = 6.0
+
     def __init__(self, comm: MPI.Comm, solver: str | None = None) -> None:
-        self.positive = False
+        self.positive = self._ordered = False
         self.solver = solver or ("cholmod" if comm.size == 1 and PETSc.Sys.hasExternalPackage("cholmod") else "mumps")
         self._pc = PETSc.PC().create(comm)
         self._pc.setOptionsPrefix(PREFIX)
         self._pc.setType(PETSc.PC.Type.CHOLESKY)
         self._pc.setFactorSolverType(self.solver)
         if self.solver == "cholmod":
-            _default("mat_cholmod_factor", "SUPERNODAL")
-            _default("mat_cholmod_print", "0")
+            default_option("mat_cholmod_factor", "SUPERNODAL")
+            default_option("mat_cholmod_print", "0")
         else:
-            _default("mat_mumps_icntl_13", "1")  # no parallel root front: its pivots are not counted
-            _default("mat_mumps_icntl_24", "1")
+            default_option("mat_mumps_icntl_13", "1")  # no parallel root front: its pivots are not counted
+            default_option("mat_mumps_icntl_24", "1")
+            default_option("mat_mumps_icntl_14", "200")  # per cent more room than its estimate, too low in space on many ranks
         self._pc.setFromOptions()
         self._vectors: tuple[PETSc.Vec, PETSc.Vec] | None = None
 
@@ -57,12 +63,22 @@ class Cholesky:
             if problem.ierr != NOT_POSITIVE:
                 raise
             self.positive = False
+            if not self._ordered:
+                self._pc.reset()  # CHOLMOD cannot order again what it has begun to factor
         else:
-            self.positive = self.solver == "cholmod" or self._pc.getFactorMatrix().getInertia()[0] == 0
+            self._ordered = True
+            self.positive = self.solver == "cholmod" or self._mumps_says()
         return self.positive
 
-    def solve(self, rhs: Floats) -> Floats:
-        """K^-1 rhs, on this rank's rows."""
+    def _mumps_says(self) -> bool:
+        factor = self._pc.getFactorMatrix()
+        status = factor.getMumpsInfog(1)
+        if status < 0 and status != SINGULAR:  # its inertia would be an old one
+            raise EquilibriumError(f"MUMPS failed with INFOG(1) = {status}, INFOG(2) = {factor.getMumpsInfog(2)}", 0.0)
+        return status >= 0 and factor.getInertia()[0] == 0
+
+    def solve(self, rhs: Floats, tolerance: float = 0.0) -> Floats:
+        """K^-1 rhs, on this rank's rows; exact, whatever `tolerance` an iterative solver would be allowed."""
         assert self._vectors is not None, "factorise() comes before solve()"
         solution, right = self._vectors
         right.array[:] = rhs

@@ -1,4 +1,4 @@
-"""Equilibria as VTU files for ParaView and pyvista: quadratic triangles with everything the solver knows."""
+"""Equilibria as VTU files for ParaView and pyvista: triangles or tetrahedra with everything the solver knows."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ import ufl
 from dolfinx import fem
 
 from mnnfem.equilibrium import Solution
-from mnnfem.mesh import signed_areas
+from mnnfem.mesh import signed_measures
 from mnnfem.solid import Solid
 
-VTK_QUADRATIC_TRIANGLE = 22
-FROM_BASIX = [0, 1, 2, 5, 3, 4]  # basix numbers an edge by the vertex opposite, VTK by the vertex before
+# VTK's cell type by nodes of a cell, and its order of them: basix numbers a triangle's edge by the vertex opposite
+CELL_TYPES = {
+    (2, 3): (5, [0, 1, 2]),
+    (2, 6): (22, [0, 1, 2, 5, 3, 4]),
+    (3, 4): (10, [0, 1, 2, 3]),
+    (3, 10): (24, [0, 1, 2, 3, 9, 6, 8, 7, 5, 4]),
+}
 
 
 class FieldWriter:
@@ -29,21 +34,23 @@ class FieldWriter:
         self._energies = fem.form(density * ufl.TestFunction(cellwise) * solid.dx)
 
     def grid(self, solution: Solution) -> pyvista.UnstructuredGrid:
-        """Undeformed quadratic mesh with `displacement (mm)`, and per element the least det F and mean energy density."""
+        """Undeformed mesh with `displacement (mm)`, and per element the least det F and mean energy density."""
         solid = self.solid
         solid.set_points(solution.points)
         solid.set_material(solution.material)
         solid.load(solid.u, solution.displacement)
         nodes = solid.space.tabulate_dof_coordinates()
-        cells = np.insert(solid.dofs.cell_dofs[:, FROM_BASIX], 0, 6, axis=1)
-        grid = pyvista.UnstructuredGrid(cells.ravel(), np.full(len(cells), VTK_QUADRATIC_TRIANGLE), nodes)
+        dim, of_cell = solid.mesh.dim, solid.dofs.cell_dofs
+        cell_type, order = CELL_TYPES[dim, of_cell.shape[1]]
+        cells = np.insert(of_cell[:, order], 0, len(order), axis=1)
+        grid = pyvista.UnstructuredGrid(cells.ravel(), np.full(len(cells), cell_type), nodes)
         displacement = np.zeros_like(nodes)
-        displacement[:, :2] = solution.displacement.reshape(-1, 2)
+        displacement[:, :dim] = solution.displacement.reshape(-1, dim)
         grid.point_data["displacement (mm)"] = displacement
         grid.cell_data["least det F"] = solid.det_f(solution.displacement).min(axis=1)
-        corners = solid.domain.geometry.x[:, :2]
-        areas = np.abs(signed_areas(corners, solid.dofs.cell_nodes.astype(np.int64)))
-        grid.cell_data["energy density (MPa)"] = fem.assemble_vector(self._energies).array / areas
+        corners = solid.domain.geometry.x[:, :dim]
+        measures = np.abs(signed_measures(corners, solid.dofs.cell_nodes.astype(np.int64)))
+        grid.cell_data["energy density (MPa)"] = fem.assemble_vector(self._energies).array / measures
         return grid
 
     def write(self, path: Path, solution: Solution) -> None:

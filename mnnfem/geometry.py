@@ -19,8 +19,8 @@ class Geometry:
     """A body whose node coordinates are X = origin + motion @ design.
 
     mesh      the body at the start design
-    origin    (n, 2) mm, the nodes at design = 0
-    motion    sparse (2 n, p) mm, row 2 i + d moves coordinate d of node i
+    origin    (n, d) mm, the nodes at design = 0;  d = 2 or 3
+    motion    sparse (d n, p) mm, row d i + k moves coordinate k of node i
     start, lower, upper   (p,) the start design and its bounds
     parameter what one design parameter is called, for messages
     """
@@ -40,10 +40,10 @@ class Geometry:
         return torch.sparse_coo_tensor(index, torch.from_numpy(coo.data), coo.shape, check_invariants=True).coalesce()
 
     def points(self, design: torch.Tensor) -> torch.Tensor:
-        """Node coordinates, (n, 2) mm, of a float64 design (p,); exact gradient by torch."""
+        """Node coordinates, (n, d) mm, of a float64 design (p,); exact gradient by torch."""
         self.check(design)
         moved = torch.sparse.mm(self._motion, design[:, None])
-        return torch.from_numpy(self.origin) + moved.reshape(-1, 2)
+        return torch.from_numpy(self.origin) + moved.reshape(self.origin.shape)
 
     def check(self, design: torch.Tensor) -> None:
         """InputError unless the design has the right count, dtype, device, and lies inside its bounds."""

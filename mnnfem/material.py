@@ -15,9 +15,9 @@ from mnnfem.mesh import Floats
 
 @dataclass(frozen=True)
 class NeoHookean:
-    r"""Compressible neo-Hookean solid in plane strain, in the form of the neuromechanical autoencoder.
+    r"""Compressible neo-Hookean solid, in space or in plane strain, in the form of the neuromechanical autoencoder.
 
-        W(F) = mu/2 (I1 - 2 - 2 ln J) + K/2 (ln J)^2,   I1 = tr(F^T F), J = det F, F 2 x 2,
+        W(F) = mu/2 (I1 - d - 2 ln J) + K/2 (ln J)^2,   I1 = tr(F^T F), J = det F, F d x d,
         mu = E / (2 (1 + nu)),   K = E / (3 (1 - 2 nu)).
 
     K stands where Lame's lambda would: this is the experiment's own energy, kept exactly. Parameters:
@@ -60,4 +60,4 @@ class NeoHookean:
         mu = young / (2 * (1 + poisson))
         bulk = young / (3 * (1 - 2 * poisson))
         log_j = ufl.ln(ufl.det(F))
-        return mu / 2 * (ufl.tr(F.T * F) - 2 - 2 * log_j) + bulk / 2 * log_j**2
+        return mu / 2 * (ufl.tr(F.T * F) - F.ufl_shape[0] - 2 * log_j) + bulk / 2 * log_j**2

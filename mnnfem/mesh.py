@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,15 +16,16 @@ from mnnfem.errors import InputError, unknown_name
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+MEASURE = {2: "area", 3: "volume"}
 
 
 @dataclass(frozen=True, eq=False)  # by identity, so that what is made of a mesh can be kept
 class Mesh:
-    """A triangle mesh with named boundaries and named vertices.
+    """A mesh of simplices in d dimensions, 2 (triangles) or 3 (tetrahedra), with named boundaries and named vertices.
 
-    points    (n, 2) mm
-    cells     (m, 3) vertices of each triangle, counter-clockwise
-    facets    name -> (k, 2) vertices of boundary edges
+    points    (n, d) mm
+    cells     (m, d + 1) vertices of each element, right-handed (triangles counter-clockwise)
+    facets    name -> (k, d) vertices of boundary edges or triangles
     vertices  name -> index of one vertex
     """
 
@@ -33,15 +35,25 @@ class Mesh:
     vertices: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        inverted = np.flatnonzero(signed_areas(self.points, self.cells) <= 0)
+        if self.dim not in (2, 3) or self.cells.shape[1] != self.dim + 1:
+            raise InputError(
+                f"Points of shape {self.points.shape} and cells of shape {self.cells.shape} are neither triangles "
+                "in the plane (n, 2), (m, 3) nor tetrahedra in space (n, 3), (m, 4)."
+            )
+        inverted = np.flatnonzero(signed_measures(self.points, self.cells) <= 0)
         if inverted.size:
             raise InputError(
-                f"The mesh has {inverted.size} triangles of no or negative area, the first is element "
-                f"{inverted[0]}; number the vertices counter-clockwise."
+                f"The mesh has {inverted.size} elements of no or negative {MEASURE[self.dim]}, the first is element "
+                f"{inverted[0]}; swap two of its vertices (triangles go counter-clockwise)."
             )
 
+    @property
+    def dim(self) -> int:
+        """d, the number of coordinates of a point."""
+        return self.points.shape[1]
+
     def facet(self, name: str) -> Ints:
-        """Edges of the boundary called `name`, (k, 2); InputError if there is none."""
+        """Facets of the boundary called `name`, (k, d); InputError if there is none."""
         if name not in self.facets:
             raise unknown_name("facet", name, self.facets)
         return self.facets[name]
@@ -53,14 +65,17 @@ class Mesh:
         return self.vertices[name]
 
     def boundary(self) -> Ints:
-        """Edges that belong to one triangle only, (k, 2), with the body on their left."""
-        edges = self.cells[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
-        _, first, count = np.unique(np.sort(edges, axis=1), axis=0, return_index=True, return_counts=True)
-        boundary: Ints = edges[first[count == 1]]
+        """Facets of one element only, (k, d): edges with the body on their left, triangles whose normal points out."""
+        d = self.dim
+        opposite = np.array([[j for j in range(d + 1) if j != i] for i in range(d + 1)])
+        opposite[1::2, -2:] = opposite[1::2, :-3:-1]  # every other face of a simplex is turned the other way round
+        facets = self.cells[:, opposite].reshape(-1, d)
+        _, first, count = np.unique(np.sort(facets, axis=1), axis=0, return_index=True, return_counts=True)
+        boundary: Ints = facets[first[count == 1]]
         return boundary
 
     def loops(self) -> list[Ints]:
-        """The boundary as closed chains of vertices: the outline counter-clockwise, each hole clockwise."""
+        """A plane boundary as closed chains of vertices: the outline counter-clockwise, each hole clockwise."""
         after: dict[int, int] = {int(a): int(b) for a, b in self.boundary()}
         loops = []
         while after:
@@ -71,11 +86,12 @@ class Mesh:
         return loops
 
 
-def signed_areas(points: Floats, cells: Ints) -> Floats:
-    """Area of each triangle, mm^2, negative where it is inverted; points (n, 2), cells (m, 3)."""
-    a, b, c = (points[cells[:, i]] for i in range(3))
-    areas: Floats = 0.5 * ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
-    return areas
+def signed_measures(points: Floats, cells: Ints) -> Floats:
+    """Area (mm^2) or volume (mm^3) of each element, negative where it is inverted; points (n, d), cells (m, d + 1)."""
+    sides = points[cells[:, 1:]] - points[cells[:, :1]]
+    with np.errstate(invalid="ignore"):  # a point that is not a number gives no number, and no noise
+        measures: Floats = np.linalg.det(sides) / math.factorial(points.shape[1])
+    return measures
 
 
 def least_angles(points: Floats, cells: Ints) -> Floats:
@@ -120,6 +136,6 @@ def read_gmsh() -> tuple[Mesh, Ints]:
         elif dim == 0:
             vertices[name] = int(np.searchsorted(used, gmsh.model.mesh.getNodes(0, entities[0])[0])[0])
     cells = np.searchsorted(used, connectivity.astype(np.int64)).reshape(-1, 3)
-    inverted = signed_areas(points, cells) < 0
+    inverted = signed_measures(points, cells) < 0
     cells[inverted] = cells[inverted][:, [0, 2, 1]]
     return Mesh(np.ascontiguousarray(points), cells, facets, vertices), used

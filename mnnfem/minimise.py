@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from mpi4py import MPI
 
-from mnnfem.factor import Cholesky
 from mnnfem.mesh import Floats
+from mnnfem.multigrid import Solver
 from mnnfem.solid import Solid
 
 
@@ -22,7 +22,7 @@ class Minimiser:
     floor   N/mm; forces below it count as none (1e-6 of modulus x size: a body at rest has no reactions)
     """
 
-    def __init__(self, solid: Solid, factor: Cholesky) -> None:
+    def __init__(self, solid: Solid, factor: Solver) -> None:
         self.solid, self.factor = solid, factor
         self.iterations = self.factorisations = 0
         self.floor = 1e-6 * solid.law.stiffness([float(p.value) for p in solid.parameters]) * solid.extent
@@ -39,7 +39,7 @@ class Minimiser:
             if norm <= goal:
                 return u
             history.append(norm)
-            if _slow(history[-since - 1 :], goal):
+            if _slow(history[-since - 1 :], goal, self.factor.worth):
                 self.factorise(u, shifted=True)
                 memory, since = _Memory(solid), 0
             self.iterations += 1
@@ -63,9 +63,9 @@ class Minimiser:
         held = residual - free
         return self.solid.dot(free, free) ** 0.5, self.solid.dot(held, held) ** 0.5
 
-    def solve(self, force: Floats) -> Floats:
-        """The last factor's inverse applied to the free part of a force."""
-        return self.factor.solve(self.solid.on_free(force))
+    def solve(self, force: Floats, tolerance: float = 1e-3) -> Floats:
+        """The last factor's inverse applied to the free part of a force; an iterative one to a relative `tolerance`."""
+        return self.factor.solve(self.solid.on_free(force), tolerance)
 
     def factorise(self, u: Floats, *, shifted: bool) -> bool:
         """Factor the tangent at u; where it is indefinite and `shifted`, factor K + shift M with a large enough shift.
@@ -145,7 +145,7 @@ class _Memory:
         return r
 
 
-def _slow(history: list[float], goal: float, patience: int = 3, budget: float = 6.0) -> bool:
+def _slow(history: list[float], goal: float, budget: float, patience: int = 3) -> bool:
     """Whether the last steps promise more iterations to the goal than a new factor is worth."""
     if len(history) <= patience:
         return False

@@ -12,22 +12,24 @@ from petsc4py import PETSc
 from mnnfem import _compat
 from mnnfem.boundary import Boundary
 from mnnfem.dofs import Dofs
+from mnnfem.errors import InputError
 from mnnfem.material import NeoHookean
 from mnnfem.mesh import Floats, Mask, Mesh
 
 
 class Solid:
-    r"""Strain energy Pi(u) = int W(I + grad u) dX of quadratic (P2) displacements, and its derivatives.
+    r"""Strain energy Pi(u) = int W(I + grad u) dX of P1 or P2 displacements in d = 2 or 3 dimensions, and its derivatives.
 
     Node coordinates and material values are set before use; the displacement is always an argument: an
     array of this rank's own degrees of freedom, mm. Vectors that come back have the same layout.
 
+    degree             1 or 2 (P1 or P2)
     dofs               maps between the mesh and these vectors;  size  their length
     u, F               the displacement as a Function, and its deformation gradient
     free, prescribed   masks over the own degrees of freedom
     lifts              (controls, size), the displacement that a unit of each control prescribes
     extent             largest side of the mesh's bounding box, mm
-    mass               mass-matrix diagonal, mm^2: the weight of a shift that a finer mesh does not change
+    mass               mass-matrix diagonal, mm^d: the weight of a shift that a finer mesh does not change
     """
 
     def __init__(
@@ -36,13 +38,18 @@ class Solid:
         law: NeoHookean,
         boundary: Boundary,
         comm: MPI.Comm = MPI.COMM_WORLD,
-        quadrature_degree: int = 4,
+        degree: int = 2,
+        quadrature_degree: int | None = None,
     ) -> None:
         boundary.check(mesh)
+        if degree not in (1, 2):
+            raise InputError(f"Displacements are of degree 1 or 2, got {degree}.")
+        if quadrature_degree is None:
+            quadrature_degree = 4 if degree == 2 else 1  # F of P1 displacements is constant in an element
         PETSc.garbage_cleanup(comm)  # collective, as making a solid is: the collector alone must not free shared objects
-        self.mesh, self.law, self.boundary, self.comm = mesh, law, boundary, comm
-        self.domain = _compat.triangle_mesh(comm, mesh.points, mesh.cells)
-        self.space = fem.functionspace(self.domain, ("Lagrange", 2, (2,)))
+        self.mesh, self.law, self.boundary, self.comm, self.degree = mesh, law, boundary, comm, degree
+        self.domain = _compat.simplex_mesh(comm, mesh.points, mesh.cells)
+        self.space = fem.functionspace(self.domain, ("Lagrange", degree, (mesh.dim,)))
         self.dx = ufl.Measure("dx", self.domain, metadata={"quadrature_degree": quadrature_degree})
         self.parameters = [fem.Constant(self.domain, default_scalar_type(value)) for value in law.values]
         self.extent = float(np.ptp(mesh.points, axis=0).max())
@@ -52,7 +59,7 @@ class Solid:
         self._mark_boundary()
         self.set_points(mesh.points)
         trial, test = ufl.TrialFunction(self.space), ufl.TestFunction(self.space)
-        mass = fem.petsc.assemble_matrix(fem.form(ufl.inner(trial, test) * self.dx))
+        mass = fem.petsc.assemble_matrix(fem.form(ufl.inner(trial, test) * ufl.dx(degree=2 * degree)))
         mass.assemble()
         diagonal = mass.getDiagonal()
         self.mass: Floats = np.array(diagonal.array)
@@ -62,7 +69,7 @@ class Solid:
     def _compile(self, quadrature_degree: int) -> None:
         self.u, self.direction = fem.Function(self.space), fem.Function(self.space)
         test = ufl.TestFunction(self.space)
-        self.F = ufl.Identity(2) + ufl.grad(self.u)
+        self.F = ufl.Identity(self.mesh.dim) + ufl.grad(self.u)
         self.stored_energy = self.law.energy(self.F, *self.parameters) * self.dx
         self.virtual_work = ufl.derivative(self.stored_energy, self.u, test)
         tangent = ufl.derivative(self.virtual_work, self.u)
@@ -70,11 +77,11 @@ class Solid:
         self._residual = fem.form(self.virtual_work)
         self._tangent = fem.form(tangent)
         self._action = fem.form(ufl.action(tangent, self.direction))
-        self._vector = la.vector(self.space.dofmap.index_map, 2)
+        self._vector = la.vector(self.space.dofmap.index_map, self.mesh.dim)
         self._matrix = fem.petsc.create_matrix(self._tangent)
         self._matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
         self._matrix.setOption(PETSc.Mat.Option.SYMMETRY_ETERNAL, True)
-        points, _ = basix.make_quadrature(basix.CellType.triangle, quadrature_degree)
+        points, _ = basix.make_quadrature(self.domain.basix_cell(), quadrature_degree)
         self._det_f = fem.Expression(ufl.det(self.F), points)
         topology = self.domain.topology
         self._cells = np.arange(topology.index_map(topology.dim).size_local, dtype=np.int32)
@@ -86,16 +93,16 @@ class Solid:
         driven = [(self.dofs.on_facet(drive.facet), drive.direction) for drive in self.boundary.drives]
         lifts = [np.outer(nodes, direction).ravel() for nodes, direction in driven]
         self.lifts: Floats = np.array(lifts).reshape(len(driven), self.size)
-        self.prescribed: Mask = np.repeat(np.logical_or.reduce([held, *(nodes for nodes, _ in driven)]), 2)
+        self.prescribed: Mask = np.repeat(np.logical_or.reduce([held, *(nodes for nodes, _ in driven)]), self.mesh.dim)
         self.free: Mask = ~self.prescribed
         marker = fem.Function(self.space)
         self.load(marker, self.prescribed.astype(np.float64))
-        nodes = np.flatnonzero(marker.x.array[::2] > 0).astype(np.int32)
+        nodes = np.flatnonzero(marker.x.array[:: self.mesh.dim] > 0).astype(np.int32)
         self._held = [fem.dirichletbc(fem.Function(self.space), nodes)]
 
     def set_points(self, points: Floats) -> None:
-        """Move the mesh: points (n, 2) mm in the order of `Mesh.points`, the same on every rank."""
-        self.domain.geometry.x[:, :2] = points[self.dofs.node_index]
+        """Move the mesh: points (n, d) mm in the order of `Mesh.points`, the same on every rank."""
+        self.domain.geometry.x[:, : self.mesh.dim] = points[self.dofs.node_index]
 
     def set_material(self, values: Floats) -> None:
         """Set the law's parameters, in the order of its `names`."""
@@ -112,12 +119,12 @@ class Solid:
         function.x.scatter_forward()
 
     def energy(self, u: Floats) -> float:
-        """Pi(u) in mJ per mm of thickness; not finite where det F <= 0 at some quadrature point."""
+        """Pi(u) in mJ (per mm of thickness in the plane); not finite where det F <= 0 at some quadrature point."""
         self.load(self.u, u)
         return float(self.comm.allreduce(fem.assemble_scalar(self._energy)))
 
     def residual(self, u: Floats) -> Floats:
-        """dPi/du, N/mm; on prescribed degrees of freedom these are the reactions."""
+        """dPi/du, N (per mm of thickness in the plane); on prescribed degrees of freedom these are the reactions."""
         self.load(self.u, u)
         return assemble(self._vector, self._residual)[: self.size]
 

@@ -18,7 +18,7 @@ def lowest_mode(minimiser: Minimiser, steps: int = 30) -> Floats:
     """
     solid = minimiser.solid
     scaled = solid.dofs.from_points(solid.mesh.points / np.abs(solid.mesh.points).max())
-    start = solid.on_free(np.tile([1.0, 0.618], solid.dofs.owned) + scaled)
+    start = solid.on_free(np.tile(0.618 ** np.arange(solid.dofs.dim), solid.dofs.owned) + scaled)
     basis = [start / solid.dot(start, solid.mass * start) ** 0.5]
     projected = np.zeros((steps, steps))
     for k in range(steps):

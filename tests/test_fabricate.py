@@ -9,7 +9,7 @@ import trimesh
 from mnnfem.errors import InputError
 from mnnfem.fabricate.extrude import prism, write_stl
 from mnnfem.geometry import Geometry
-from mnnfem.mesh import signed_areas
+from mnnfem.mesh import signed_measures
 
 
 def test_stl_is_the_simulated_body_in_millimetres(panel: Geometry, design: torch.Tensor, tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_stl_is_the_simulated_body_in_millimetres(panel: Geometry, design: torch
     assert solid.is_volume
     assert solid.body_count == 1
     assert solid.extents == pytest.approx([150.0, 150.0, 20.0], abs=1e-4)
-    assert solid.volume == pytest.approx(20.0 * signed_areas(points, panel.mesh.cells).sum(), rel=1e-6)
+    assert solid.volume == pytest.approx(20.0 * signed_measures(points, panel.mesh.cells).sum(), rel=1e-6)
     assert solid.euler_number == 2 - 2 * 8  # a body with 8 through holes
 
 

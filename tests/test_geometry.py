@@ -9,7 +9,7 @@ import torch
 from geometries.star_pores import perimeter, round_radii, spline_weights, star_pores
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry, least_areas
-from mnnfem.mesh import least_angles, signed_areas
+from mnnfem.mesh import least_angles, signed_measures
 
 
 def designs(geometry: Geometry, count: int, seed: int = 0) -> np.ndarray:
@@ -33,7 +33,7 @@ def test_no_radii_within_bounds_invert_an_element(divisions: int, layers: int) -
     assert least.min() > 0.5 * (2.0 / (divisions * layers))  # mm^2: 2.20, 1.06 and .71 were measured
     for design in designs(geometry, 10):
         points = geometry.points(torch.from_numpy(design)).numpy()
-        assert np.all(signed_areas(points, geometry.mesh.cells) >= least - 1e-12)
+        assert np.all(signed_measures(points, geometry.mesh.cells) >= least - 1e-12)
 
 
 def test_least_angle_over_the_box() -> None:

@@ -2,13 +2,13 @@ import pytest
 
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry
-from mnnfem.mesh import Mesh, least_angles, signed_areas
+from mnnfem.mesh import Mesh, least_angles, signed_measures
 from tests.conftest import strip
 
 
 def test_areas_angles_and_boundary_of_a_rectangle() -> None:
     mesh = strip(4.0, 2.0, 4, 2)
-    assert signed_areas(mesh.points, mesh.cells).sum() == pytest.approx(8.0, rel=1e-14)
+    assert signed_measures(mesh.points, mesh.cells).sum() == pytest.approx(8.0, rel=1e-14)
     assert least_angles(mesh.points, mesh.cells) == pytest.approx(45.0)
     a, b = (mesh.points[mesh.boundary()[:, k]] for k in (0, 1))
     # Green's theorem: the boundary runs counter-clockwise around the body.

@@ -8,7 +8,7 @@ import numpy as np
 import trimesh
 
 from mnnfem.errors import InputError
-from mnnfem.mesh import Floats, Mesh, signed_areas
+from mnnfem.mesh import Floats, Mesh, signed_measures
 
 
 def prism(mesh: Mesh, points: Floats, thickness: float) -> trimesh.Trimesh:
@@ -24,7 +24,7 @@ def prism(mesh: Mesh, points: Floats, thickness: float) -> trimesh.Trimesh:
     a, b = mesh.boundary().T  # the body lies to their left, so the outside of each wall is to the right
     walls = np.concatenate([np.stack([a, b, b + count], 1), np.stack([a, b + count, a + count], 1)])
     solid = trimesh.Trimesh(vertices, np.concatenate([mesh.cells[:, ::-1], mesh.cells + count, walls]), process=False)
-    volume = float(signed_areas(points, mesh.cells).sum()) * thickness
+    volume = float(signed_measures(points, mesh.cells).sum()) * thickness
     if not solid.is_volume or abs(solid.volume - volume) > 1e-9 * volume:
         raise InputError(
             f"The extruded body is not a printable solid (watertight: {solid.is_watertight}, oriented: "

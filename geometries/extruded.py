@@ -1,0 +1,72 @@
+"""Any plane body given a thickness: the same design parameters move whole columns of nodes."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import scipy.sparse as sp
+
+from mnnfem.errors import InputError
+from mnnfem.geometry import Geometry
+from mnnfem.mesh import Floats, Ints, Mesh, signed_measures
+
+
+def extruded(geometry: Geometry, thickness: float, layers: int) -> Geometry:
+    r"""A plane geometry drawn out along z, from z = 0 to `thickness` mm, in `layers` layers of tetrahedra.
+
+    Each prism above a triangle a < b < c (numbers of the plane vertices) is cut into the three tetrahedra of
+    its staircases a0 b0 c0 c1, a0 b0 b1 c1, a0 a1 b1 c1 (0 below, 1 above). The diagonal of a wall then runs from
+    its lower number below to its higher one above, whichever prism it is seen from: the mesh conforms. A prism's
+    tetrahedra have a third of its volume each, so what a design may not invert in the plane it does not invert here.
+
+    Node k n + i lies in level k above plane node i. Facets: the plane ones, as side walls; back (z = 0) and
+    front. Vertices: the plane ones, in the middle level (the lower one of two).
+    """
+    if not thickness > 0 or layers < 1:
+        raise InputError(f"The thickness must be above 0 mm and layers at least 1, got {thickness:g} mm and {layers}.")
+    plane, count, levels = geometry.mesh, len(geometry.origin), layers + 1
+    if plane.dim != 2:
+        raise InputError("Only a plane geometry can be extruded.")
+    middle = count * (layers // 2)
+    mesh = Mesh(
+        _lift(plane.points, thickness, levels),
+        _cells(plane, layers),
+        {
+            **{name: _staircases(edges, count, layers) for name, edges in plane.facets.items()},
+            "back": plane.cells[:, ::-1],
+            "front": plane.cells + layers * count,
+        },
+        {name: middle + index for name, index in plane.vertices.items()},
+    )
+    motion = geometry.motion.tocoo()
+    rows = 3 * (motion.row // 2) + motion.row % 2 + 3 * count * np.arange(levels)[:, None]
+    entries = (np.tile(motion.data, levels), (rows.ravel(), np.tile(motion.col, levels)))
+    return dataclasses.replace(
+        geometry,
+        mesh=mesh,
+        origin=_lift(geometry.origin, thickness, levels),
+        motion=sp.csr_matrix(entries, shape=(3 * count * levels, motion.shape[1])),
+    )
+
+
+def _lift(points: Floats, thickness: float, levels: int) -> Floats:
+    """The plane's nodes once per level, (levels n, 3)."""
+    heights = np.repeat(np.linspace(0, thickness, levels), len(points))
+    return np.column_stack([np.tile(points, (levels, 1)), heights])
+
+
+def _staircases(simplices: Ints, count: int, layers: int) -> Ints:
+    """The simplices (k, v) of the plane drawn out: v ways from the lowest vertex below to the highest above, per layer."""
+    ordered = np.sort(simplices, axis=1)
+    ways = [np.concatenate([ordered[:, : i + 1], ordered[:, i:] + count], axis=1) for i in range(ordered.shape[1])]
+    layer: Ints = np.concatenate(ways)
+    return np.concatenate([layer + count * k for k in range(layers)])
+
+
+def _cells(plane: Mesh, layers: int) -> Ints:
+    """Right-handed tetrahedra, (3 m layers, 4)."""
+    cells = _staircases(plane.cells, len(plane.points), layers)
+    inverted = signed_measures(_lift(plane.points, 1.0, layers + 1), cells) < 0
+    cells[inverted] = cells[inverted][:, [0, 1, 3, 2]]
+    return cells
