@@ -19,8 +19,8 @@ from mnnfem import _compat
 from mnnfem.continuation import Effort
 from mnnfem.factor import Cholesky
 from mnnfem.mesh import Floats
-from mnnfem.minimise import Minimiser
 from mnnfem.solid import Solid
+from mnnfem.state import State
 
 PREFIX = "plain_"
 OPTIONS = {
@@ -86,7 +86,6 @@ class PlainNewton:
         self._tangent = fem.form(ufl.derivative(solid.virtual_work, solid.u))
         self._prescribed = fem.Function(solid.space)
         self._bcs = [fem.dirichletbc(self._prescribed, np.flatnonzero(solid.prescribed[::2]).astype(np.int32))]
-        self._norms = Minimiser(solid, Cholesky(solid.comm))
         self._goal = 0.0
         self._matrix = fem.petsc.create_matrix(self._tangent)
         self._x, vector = self._matrix.createVecs()
@@ -126,7 +125,8 @@ class PlainNewton:
         self.solid.load(self.solid.u, x.array_r)
         residual.set(0.0)
         fem.petsc.assemble_vector(residual, self._residual)
-        self._goal = TOLERANCE * max(self._norms.norms(residual.array_r)[1], self._norms.floor)
+        reaction = np.linalg.norm(residual.array_r[self.solid.prescribed])
+        self._goal = TOLERANCE * max(reaction, self.solid.force_floor)
         fem.petsc.apply_lifting(residual, [self._tangent], bcs=[self._bcs], x0=[x], alpha=-1.0)
         fem.petsc.set_bc(residual, self._bcs, x, -1.0)
 
@@ -146,12 +146,11 @@ def plain_solve(solid: Solid, points: Floats, controls: Floats, material: Floats
 
 def certificate(solid: Solid, u: Floats) -> Certificate:
     """Our certificate of any state u, its own degrees of freedom, on the points and material the solid is set to."""
-    judge = Minimiser(solid, Cholesky(solid.comm))
-    residual, reaction = judge.norms(solid.residual(u))
+    state = State.at(solid, u)
     return Certificate(
-        residual=residual,
-        reaction=reaction,
-        balanced=residual <= TOLERANCE * max(reaction, judge.floor),
+        residual=state.norm,
+        reaction=state.reaction,
+        balanced=state.norm <= TOLERANCE * state.scale,
         least_det_f=solid.least_det_f(u)[0],
-        positive=judge.factorise(u, shifted=False),
+        positive=Cholesky(solid.comm).factorise(solid.tangent(u)),
     )

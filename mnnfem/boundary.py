@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,13 +16,26 @@ class Drive:
     """One control: the facet's displacement is control * direction (all components prescribed).
 
     facet      name of a boundary part, see `Mesh.facets`
-    direction  (x, y) or (x, y, z), unitless
-    bound      largest absolute control, mm
+    direction  (x, y) or (x, y, z), unitless; or a field of positions (k, d) mm in the mesh as first given, (k, d)
+    bound      largest absolute control, mm (or whatever the field counts in)
     """
 
     facet: str
-    direction: tuple[float, ...]
+    direction: tuple[float, ...] | Callable[[Floats], Floats]
     bound: float
+
+    def directions(self, positions: Floats) -> Floats:
+        """The direction at each of the positions (k, d), (k, d)."""
+        if callable(self.direction):
+            return self.direction(positions)
+        return np.tile(np.array(self.direction, dtype=np.float64), (len(positions), 1))
+
+
+def turn(degrees: float, centre: tuple[float, float]) -> Callable[[Floats], Floats]:
+    """The field of a rotation about `centre`, mm, for a plane `Drive`: control 1 is the whole angle, less lies on the chord."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    change = np.array([[c - 1, -s], [s, c - 1]])
+    return lambda positions: (positions - np.array(centre)) @ change.T
 
 
 @dataclass(frozen=True)
@@ -42,9 +55,10 @@ class Boundary:
         if not self.held and not self.drives:
             raise InputError("Nothing holds the body: name at least one held or driven facet.")
         for drive in self.drives:
-            if len(drive.direction) != mesh.dim:
+            components = drive.directions(mesh.points[:1]).shape[1]
+            if components != mesh.dim:
                 raise InputError(
-                    f"The direction of facet {drive.facet!r} has {len(drive.direction)} components, the mesh has {mesh.dim}."
+                    f"The direction of facet {drive.facet!r} has {components} components, the mesh has {mesh.dim}."
                 )
             if not drive.bound > 0:
                 raise InputError(f"The control of facet {drive.facet!r} needs a bound above 0 mm, got {drive.bound:g}.")

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnnfem.errors import EquilibriumError
+from mnnfem.errors import EquilibriumError, Failure
 from mnnfem.mesh import Floats
 from mnnfem.minimise import Minimiser, Stalled
 from mnnfem.multigrid import Solver
 from mnnfem.solid import Solid
-from mnnfem.stability import kick
+from mnnfem.state import State
+from mnnfem.tangent import Direction, Tangent
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Effort:
 
     tolerance: float = 1e-8
     path_tolerance: float = 1e-2
-    iterations: int = 200
+    iterations: int = 500
     least_step: float = 1e-3
     kicks: int = 12
     imperfection: int = 1
@@ -39,92 +40,105 @@ class Effort:
 class Climb:
     """A ramp from a start state to the full load, with its counts; run again after a failure, it counts on.
 
-    loads: fractions of the load at which the last run found states; kicks: saddles left; cutbacks: steps of
-    the load that had to be shortened after a stalled minimisation.
+    loads: fractions of the load at which the last run found states; cutbacks: steps of the load that had to be
+    shortened after a stalled minimisation.
     """
 
-    def __init__(self, solid: Solid, effort: Effort, factor: Solver) -> None:
+    def __init__(self, solid: Solid, effort: Effort, solver: Solver, lent: Solver | None = None) -> None:
         self.solid, self.effort = solid, effort
-        self.minimiser = Minimiser(solid, factor)
-        self.cutbacks = self.kicks = 0
+        self.tangent = Tangent(solid, solver, lent)
+        self.minimiser = Minimiser(solid, self.tangent, effort.imperfection)
+        self.cutbacks = 0
         self.loads: list[float] = []
 
-    def run(self, u: Floats, begin: Floats, end: Floats) -> Floats:
-        """From state u, an equilibrium or near one under controls `begin`, to the equilibrium under `end`.
+    def from_rest(self, end: Floats) -> State:
+        """From the undeformed state to the equilibrium under controls `end`. Raises EquilibriumError."""
+        rest = np.zeros(self.solid.size)
+        self.tangent.renew(rest)
+        self.minimiser.undecided = True
+        return self._run(rest, np.zeros_like(end), end, settled=True)
 
-        On return the factor is that of the positive-definite tangent there. Raises EquilibriumError.
-        """
-        solid, effort, load, step, settled = self.solid, self.effort, 0.0, 1.0, not begin.any()
+    def from_state(self, u: Floats, begin: Floats, end: Floats) -> State:
+        """From an equilibrium under controls `begin`, perhaps of another design, with the factor that is lent."""
+        if not self.tangent.ready:
+            self.tangent.renew(u)
+        self.minimiser.undecided = False  # the start is on a branch
+        return self._run(u, begin, end, settled=False)
+
+    def _run(self, u: Floats, begin: Floats, end: Floats, settled: bool) -> State:
+        effort, load, step, state = self.effort, 0.0, 1.0, State.at(self.solid, u)
         self.loads = []
-        if not np.isfinite(solid.energy(u)):
-            raise self._failure("the start state is inverted on this design", 0.0, u)
+        if not np.isfinite(state.energy):
+            raise self._failure("inverted", "the start state is inverted on this design", 0.0, u)
         tolerance = effort.path_tolerance
-        while True:
-            stable = self.minimiser.factorise(u, shifted=not settled)
-            if settled and not stable:
+        while load < 1.0 or not self.tangent.certify(state.u):
+            increment = (1.0 - load) * self.solid.lift(end - begin)
+            heading = self._heading(state, increment) if load < 1.0 else None
+            if heading is None or (settled and heading.negative):
                 # A loose state can pass for converged right beside the saddle: ask for more after each kick.
                 tolerance = max(effort.tolerance, 0.1 * tolerance)
-                u = self._leave_saddle(u, tolerance, load)
+                state = self._leave_saddle(state, tolerance, load)
                 continue
-            if load == 1.0:
-                return self._polish(u)
-            trial, fraction = self._predict(u, (1.0 - load) * solid.lift(end - begin), step, load)
+            trial, fraction = self._advance(state, increment + heading.step, step, load)
             reached = 1.0 if fraction == 1.0 else load + fraction * (1.0 - load)
             tolerance = effort.tolerance if reached == 1.0 else effort.path_tolerance
             try:
-                u = self.minimiser.run(trial, tolerance, effort.iterations)
+                state = self.minimiser.run(trial, tolerance, effort.iterations)
             except Stalled as stall:
                 self.cutbacks += 1
                 step = 0.5 * fraction
                 if step * (1.0 - load) < effort.least_step:
-                    raise self._failure(str(stall), load, trial) from None
+                    raise self._failure("stalled", str(stall), load, trial.u) from None
+                self.tangent.renew(state.u)
                 continue
             load, step, settled = reached, min(1.0, 2.0 * max(step, fraction)), True
             self.loads.append(load)
+        return self._polish(state)
 
-    def _predict(self, u: Floats, increment: Floats, step: float, load: float) -> tuple[Floats, float]:
-        """Follow the tangent as far as the energy stays finite and the residual below the linearised reaction.
+    def _heading(self, state: State, increment: Floats) -> Direction:
+        """The free displacement that goes with a prescribed increment, along the tangent: K d = -(R + K increment).
 
-        `increment` is the prescribed displacement still to go. Returns the state and the fraction that it carries.
+        R is what is left at the start, zero at an equilibrium; on another design it carries the change of design.
         """
-        solid, minimiser = self.solid, self.minimiser
-        residual = solid.residual(u)
-        direction = increment - minimiser.solve(residual + solid.tangent_action(u, increment))
-        _, reaction = minimiser.norms(residual + solid.tangent_action(u, direction))
-        limit = max(reaction, minimiser.norms(residual)[0], minimiser.floor)
-        fraction = step
-        while fraction * (1.0 - load) >= self.effort.least_step:
-            trial = u + fraction * direction
-            if np.isfinite(solid.energy(trial)) and minimiser.norms(solid.residual(trial))[0] <= limit:
-                return trial, fraction
-            fraction *= 0.6  # needs no new factor
-        raise self._failure("elements turn over under the smallest load step", load, u)
+        force = -(state.residual + self.solid.tangent_action(state.u, increment))
+        heading = self.tangent.direction(state.u, force, 0.1)
+        if heading.negative or heading.iterations < 8:
+            return heading
+        self.tangent.renew(state.u)
+        return self.tangent.direction(state.u, force, 0.1)
 
-    def _leave_saddle(self, u: Floats, tolerance: float, load: float) -> Floats:
-        self.kicks += 1
-        if self.kicks > self.effort.kicks:
-            raise self._failure(f"the state is still unstable after {self.effort.kicks} kicks", load, u)
+    def _advance(self, state: State, heading: Floats, step: float, load: float) -> tuple[State, float]:
+        """Follow the heading as far as no element comes near to turning over; returns the state and the fraction."""
+        solid, fraction = self.solid, step
+        least = 0.2 * min(1.0, solid.least_det_f(state.u)[0])
+        while fraction * (1.0 - load) >= self.effort.least_step:
+            u = state.u + fraction * heading
+            if solid.least_det_f(u)[0] > least:
+                return State.at(solid, u), fraction
+            fraction *= 0.6  # needs no new factor
+        raise self._failure("inverted", "elements turn over under the smallest load step", load, state.u)
+
+    def _leave_saddle(self, state: State, tolerance: float, load: float) -> State:
+        if self.minimiser.kicks > self.effort.kicks:
+            raise self._failure("unstable", f"the state is still unstable after {self.effort.kicks} kicks", load, state.u)
+        self.tangent.renew(state.u, indefinite=True)
+        lower = self.minimiser.kick(state)
+        if lower is None:
+            reason = "the tangent is not positive definite, but no way down was found"
+            raise self._failure("unstable", reason, load, state.u)
         try:
-            lower = kick(self.minimiser, u, self.effort.imperfection)
-            if lower is None:
-                raise self._failure("the tangent is not positive definite, but no way down was found", load, u)
             return self.minimiser.run(lower, tolerance, self.effort.iterations)
         except Stalled as stall:
-            raise self._failure(f"{stall} after a saddle was left", load, u) from None
+            raise self._failure("stalled", f"{stall} after a saddle was left", load, state.u) from None
 
-    def _polish(self, u: Floats) -> Floats:
+    def _polish(self, state: State) -> State:
         """One Newton step with the certificate's factor: it costs a solve and squares the error."""
-        solid, norms = self.solid, self.minimiser.norms
-        residual = solid.residual(u)
-        better = u - self.minimiser.solve(residual, 1e-6)
-        closer = np.isfinite(solid.energy(better)) and norms(solid.residual(better))[0] <= norms(residual)[0]
-        return better if closer else u
+        if state.norm <= 1e-3 * self.effort.tolerance * state.scale:
+            return state
+        better = State.at(self.solid, state.u - self.tangent.solve(state.free, 1e-6))
+        return better if np.isfinite(better.energy) and better.norm <= state.norm else state
 
-    def _failure(self, reason: str, load: float, u: Floats) -> EquilibriumError:
+    def _failure(self, kind: Failure, reason: str, load: float, u: Floats) -> EquilibriumError:
         least, cell = self.solid.least_det_f(u)
-        return EquilibriumError(
-            f"{reason} (least det F {least:.3g})",
-            load,
-            cell,
-            "Use smaller controls, thicker ligaments there, or a finer mesh.",
-        )
+        advice = "Use smaller controls, thicker ligaments there, or a finer mesh."
+        return EquilibriumError(f"{reason} (least det F {least:.3g})", load, cell, advice, kind)

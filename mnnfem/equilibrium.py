@@ -1,11 +1,13 @@
 """Coordinates + controls -> a certified stable equilibrium.
 
 Method: the whole load is tried first, by a predictor that carries the prescribed increment through the
-tangent; where its energy is not finite or its residual too large it is cut short, at no new factor. At
-each load the energy is then minimised by L-BFGS preconditioned with the Cholesky factor of the tangent,
-with an energy line search, and refactored only on slow progress; an indefinite tangent is shifted by the
-mass matrix. A state whose tangent is not positive definite is a saddle: it is kicked along the lowest
-eigenvector and minimised again. The last factor is the certificate, and the adjoint's.
+tangent; where elements would come near to turning over it is cut short, at no new factor. At each load the
+energy is then minimised by truncated Newton directions: conjugate gradients on the tangent of the moment,
+preconditioned by a factor that is kept for as long as it pays. Where the tangent is indefinite the factor is
+that of the tangent without compressive stresses. The first negative curvature on the way, and every state
+whose tangent is not positive definite, is left along the lowest mode, by the sign of the imperfection. The last
+factor is the certificate, and the adjoint's. A solve that starts from a solution starts from its factor too, and
+as a rule needs no other before its certificate.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from mnnfem.errors import EquilibriumError, InputError
 from mnnfem.mesh import MEASURE, Floats, signed_measures
 from mnnfem.multigrid import Solver, linear_solver
 from mnnfem.solid import Solid
+from mnnfem.state import State
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class Record:
     energy mJ/mm, residual (free) and reaction (prescribed) norms N/mm, least_det_f over the quadrature
     points, loads: fractions of the load at which states were found, warm: started from a given state,
     certified: full load, residual within tolerance, det F > 0 and a positive-definite tangent.
+    factorisations: failed ones and the certificate's included; bifurcation: whether the tangent was indefinite
+    somewhere on the way; kicks: steps along a lowest mode.
     overlaps: where walls have passed through each other, the deepest first; not looked for in space, where it is empty.
     """
 
@@ -42,6 +47,7 @@ class Record:
     factorisations: int
     cutbacks: int
     kicks: int
+    bifurcation: bool
     warm: bool
     certified: bool
     overlaps: tuple[Overlap, ...]
@@ -83,40 +89,42 @@ class Equilibrium:
         self.check(points, controls, material)
         self.solid.set_points(points)
         self.solid.set_material(material)
+        lent = self._nearest_factor(start) if start else None
         slot, self._count = self._count % len(self._factors), self._count + 1
         self._stamps[slot] = self._count
-        climb, warm = Climb(self.solid, self.effort, self._factors[slot]), False
+        climb, state = Climb(self.solid, self.effort, self._factors[slot], lent), None
         if start is not None:
             with suppress(EquilibriumError):  # whatever the cold path solves is still solved
-                u, warm = climb.run(start.displacement, start.controls, controls), True
-        if not warm:
-            u = climb.run(np.zeros(self.solid.size), np.zeros_like(controls), controls)
-        record = self._certify(climb, u, warm, points)
+                state = climb.from_state(start.displacement, start.controls, controls)
+        warm = state is not None
+        state = state or climb.from_rest(controls)
+        record = self._certify(climb, state, warm, points)
         if not record.certified:
             raise EquilibriumError(f"the state failed its certificate ({record})", 1.0)
         if record.overlaps and self.effort.refuse_overlap:
             advice = "Use smaller controls or an overlap penalty, or allow such states (refuse_overlap=False)."
-            raise EquilibriumError(f"walls pass through each other, {record.overlaps[0]},", 1.0, advice=advice)
-        return Solution(u, points.copy(), controls.copy(), material.copy(), record, slot, self._count)
+            reason = f"walls pass through each other, {record.overlaps[0]},"
+            raise EquilibriumError(reason, 1.0, advice=advice, kind="overlap")
+        return Solution(state.u, points.copy(), controls.copy(), material.copy(), record, slot, self._count)
 
-    def _certify(self, climb: Climb, u: Floats, warm: bool, points: Floats) -> Record:
-        solid = self.solid
-        residual, reaction = climb.minimiser.norms(solid.residual(u))
-        least_det_f = solid.least_det_f(u)[0]
-        balanced = residual <= self.effort.tolerance * max(reaction, climb.minimiser.floor)
+    def _certify(self, climb: Climb, state: State, warm: bool, points: Floats) -> Record:
+        solid, tangent = self.solid, climb.tangent
+        least_det_f = solid.least_det_f(state.u)[0]
+        balanced = state.norm <= self.effort.tolerance * state.scale
         return Record(
-            energy=solid.energy(u),
-            residual=residual,
-            reaction=reaction,
+            energy=state.energy,
+            residual=state.norm,
+            reaction=state.reaction,
             least_det_f=least_det_f,
             loads=tuple(climb.loads),
             iterations=climb.minimiser.iterations,
-            factorisations=climb.minimiser.factorisations,
+            factorisations=tangent.factorisations,
             cutbacks=climb.cutbacks,
-            kicks=climb.kicks,
+            kicks=climb.minimiser.kicks,
+            bifurcation=tangent.met_negative,
             warm=warm,
-            certified=balanced and least_det_f > 0 and climb.minimiser.factor.positive and climb.loads[-1] == 1.0,
-            overlaps=overlaps(solid.mesh, points + solid.dofs.at_points(u)),
+            certified=balanced and least_det_f > 0 and tangent.solver.positive and climb.loads[-1] == 1.0,
+            overlaps=overlaps(solid.mesh, points + solid.dofs.at_points(state.u)),
         )
 
     def check(self, points: Floats, controls: Floats, material: Floats) -> None:
@@ -133,6 +141,12 @@ class Equilibrium:
                 f"{inverted.size} elements are inverted, the first is element {inverted[0]} with {MEASURE[mesh.dim]} "
                 f"{measures[inverted[0]]:.3g} mm^{mesh.dim}: keep the design inside its bounds, or mesh it again."
             )
+
+    def _nearest_factor(self, start: Solution) -> Solver | None:
+        """The factor of a solution, or of the one solved last where that is gone; None if it is of no use."""
+        kept = self._stamps[start.slot] == start.stamp
+        factor = self._factors[start.slot if kept else self._count % len(self._factors) - 1]
+        return factor if factor.positive else None
 
     def factor(self, solution: Solution) -> Solver:
         """The factor of the tangent at `solution`; kept from its solve, or else made again.

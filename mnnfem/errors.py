@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Literal
+
+Failure = Literal["inverted", "stalled", "unstable", "overlap", "uncertified", "solver"]
 
 
 class InputError(ValueError):
@@ -13,12 +16,14 @@ class InputError(ValueError):
 class EquilibriumError(RuntimeError):
     """No certified equilibrium was reached.
 
-    Attributes: reason (a phrase), load (fraction of the full load that was reached, 0..1) and
-    cell (index into `Mesh.cells` of the element concerned, or None).
+    Attributes: kind (see `Failure`), reason (a phrase), load (fraction of the full load that was reached, 0..1),
+    cell (index into `Mesh.cells` of the element concerned, or None) and advice (what to try).
     """
 
-    def __init__(self, reason: str, load: float, cell: int | None = None, advice: str = "") -> None:
-        self.reason, self.load, self.cell = reason, load, cell
+    def __init__(
+        self, reason: str, load: float, cell: int | None = None, advice: str = "", kind: Failure = "uncertified"
+    ) -> None:
+        self.kind, self.reason, self.load, self.cell, self.advice = kind, reason, load, cell, advice
         where = "" if cell is None else f", in element {cell}"
         super().__init__(f"No equilibrium: {reason} at {load:.1%} of the load{where}.{' ' + advice if advice else ''}")
 

@@ -33,7 +33,7 @@ class Cholesky:
     worth      a new factor costs about this many steps of the minimiser
     """
 
-    worth = 6.0
+    worth = 10.0
 
     def __init__(self, comm: MPI.Comm, solver: str | None = None) -> None:
         self.positive = self._ordered = False
@@ -74,7 +74,9 @@ class Cholesky:
         factor = self._pc.getFactorMatrix()
         status = factor.getMumpsInfog(1)
         if status < 0 and status != SINGULAR:  # its inertia would be an old one
-            raise EquilibriumError(f"MUMPS failed with INFOG(1) = {status}, INFOG(2) = {factor.getMumpsInfog(2)}", 0.0)
+            raise EquilibriumError(
+                f"MUMPS failed with INFOG(1) = {status}, INFOG(2) = {factor.getMumpsInfog(2)}", 0.0, kind="solver"
+            )
         return status >= 0 and factor.getInertia()[0] == 0
 
     def solve(self, rhs: Floats, tolerance: float = 0.0) -> Floats:

@@ -1,120 +1,129 @@
-"""Energy minimisation at one load: L-BFGS on top of a Cholesky factor of the tangent, refactored when progress is slow."""
+"""Energy minimisation at one load: truncated Newton directions on top of a kept factor, and an energy line search."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
-from mpi4py import MPI
 
 from mnnfem.mesh import Floats
-from mnnfem.multigrid import Solver
 from mnnfem.solid import Solid
+from mnnfem.stability import kick
+from mnnfem.state import State
+from mnnfem.tangent import Tangent
 
 
 class Stalled(Exception):
     """The minimiser made no more progress at this load."""
 
 
-class Minimiser:
-    """Minimises the energy of a solid over its free degrees of freedom, and counts what that costs.
+@dataclass
+class _Cycle:
+    """What has happened since the last factor: residual norms, falls of the energy, and the work of each step.
 
-    floor   N/mm; forces below it count as none (1e-6 of modulus x size: a body at rest has no reactions)
+    price: work of that factor, in steps of the minimiser
     """
 
-    def __init__(self, solid: Solid, factor: Solver) -> None:
-        self.solid, self.factor = solid, factor
-        self.iterations = self.factorisations = 0
-        self.floor = 1e-6 * solid.law.stiffness([float(p.value) for p in solid.parameters]) * solid.extent
-        self._shift = 0.0
+    price: float
+    norms: list[float]
+    falls: list[float]
+    works: list[float]
 
-    def run(self, u: Floats, tolerance: float, iterations: int) -> Floats:
+    def over(self, goal: float) -> bool:
+        """Whether a new factor would pay.
+
+        It would not while the residual's rate promises the goal for less than the price of a factor, nor while the
+        last steps still lower the energy faster than all did on average, the factor's price included (the
+        marginal value theorem of Charnov, Theor. Popul. Biol. 9, 1976).
+        """
+        patience = 3
+        if len(self.norms) <= patience:
+            return False
+        rate = (self.norms[-1] / self.norms[-1 - patience]) ** (1 / patience)
+        if rate < 1 and np.log(goal / self.norms[-1]) / np.log(rate) <= self.price:
+            return False
+        average = sum(self.falls) / (self.price + sum(self.works))
+        return min(self.falls[-1] / self.works[-1], sum(self.falls[-2:]) / sum(self.works[-2:])) < average
+
+
+class Minimiser:
+    """Minimises the energy of a solid over its free degrees of freedom.
+
+    undecided   whether the first negative curvature may be a bifurcation whose branch is still to be chosen
+    """
+
+    def __init__(self, solid: Solid, tangent: Tangent, imperfection: int) -> None:
+        self.solid, self.tangent, self.imperfection = solid, tangent, imperfection
+        self.iterations = self.kicks = 0
+        self.undecided = True
+
+    def run(self, state: State, tolerance: float, iterations: int) -> State:
         """From a state of finite energy to one whose residual is below tolerance x reaction. Raises Stalled."""
-        solid, memory, since = self.solid, _Memory(self.solid), 0
-        energy, residual = solid.energy(u), solid.residual(u)
-        history: list[float] = []
+        memory, cycle = _Memory(self.solid), self._cycle(1, state)
+        indefinite = False
         for _ in range(iterations):
-            norm, reaction = self.norms(residual)
-            goal = tolerance * max(reaction, self.floor)
-            if norm <= goal:
-                return u
-            history.append(norm)
-            if _slow(history[-since - 1 :], goal, self.factor.worth):
-                self.factorise(u, shifted=True)
-                memory, since = _Memory(solid), 0
+            goal = tolerance * state.scale
+            if state.norm <= goal:
+                return state
+            if cycle.over(goal):
+                memory, cycle = _Memory(self.solid), self._renew(state, indefinite)
             self.iterations += 1
-            gradient = solid.on_free(residual)
-            direction = -memory.apply(gradient, self.solve)
-            found = self._search(u, energy, gradient, direction)
+            # Newton's own convergence is quadratic: ask as much of the linear solve (Eisenstat and Walker 1996), not more.
+            aim = float(np.clip(max(state.norm / state.scale, 0.3 * goal / state.norm), 1e-3, 0.3))
+            inverse = partial(memory.apply, solve=self.tangent.solve)
+            direction = self.tangent.direction(state.u, -state.free, aim, inverse)
+            indefinite = direction.negative
+            if indefinite and self.undecided:
+                self.undecided = False
+                lower = self.kick(state)
+                if lower is not None:
+                    state, memory, cycle = lower, _Memory(self.solid), self._cycle(0, lower)
+                    continue
+            found = self._search(state, direction.step)
             if found is None:
-                if since == 0:
+                if not cycle.falls:
                     raise Stalled("the energy does not fall any further")
-                self.factorise(u, shifted=True)
-                memory, since = _Memory(solid), 0
+                memory, cycle = _Memory(self.solid), self._renew(state, indefinite)
                 continue
-            reached, energy, residual = found
-            memory.add(reached - u, solid.on_free(residual) - gradient)
-            u, since = reached, since + 1
+            memory.add(found.u - state.u, found.free - state.free)
+            cycle.norms.append(found.norm)
+            cycle.falls.append(state.energy - found.energy)
+            cycle.works.append(1 + 1.3 * direction.iterations)
+            state = found
         raise Stalled(f"no convergence in {iterations} iterations")
 
-    def norms(self, residual: Floats) -> tuple[float, float]:
-        """Norms of the out-of-balance forces (free) and of the reactions (prescribed), N/mm, over all ranks."""
-        free = self.solid.on_free(residual)
-        held = residual - free
-        return self.solid.dot(free, free) ** 0.5, self.solid.dot(held, held) ** 0.5
+    def kick(self, state: State) -> State | None:
+        """A state of lower energy along the lowest mode, None if there is none; see `stability.kick`."""
+        self.kicks += 1
+        return kick(self.solid, self.tangent, state, self.imperfection)
 
-    def solve(self, force: Floats, tolerance: float = 1e-3) -> Floats:
-        """The last factor's inverse applied to the free part of a force; an iterative one to a relative `tolerance`."""
-        return self.factor.solve(self.solid.on_free(force), tolerance)
+    def _renew(self, state: State, indefinite: bool) -> _Cycle:
+        before = self.tangent.factorisations
+        self.tangent.renew(state.u, indefinite)
+        return self._cycle(self.tangent.factorisations - before, state)
 
-    def factorise(self, u: Floats, *, shifted: bool) -> bool:
-        """Factor the tangent at u; where it is indefinite and `shifted`, factor K + shift M with a large enough shift.
+    def _cycle(self, factorisations: int, state: State) -> _Cycle:
+        return _Cycle(factorisations * self.tangent.solver.worth, [state.norm], [], [])
 
-        Returns whether the tangent itself is positive definite.
-        """
-        matrix = self.solid.tangent(u)
-        self.factorisations += 1
-        if self.factor.factorise(matrix):
-            self._shift = 0.0
-            return True
-        if not shifted:
-            return False
-        diagonal = matrix.getDiagonal()
-        own, mass = np.array(diagonal.array), self.solid.mass
-        stiffest = self.solid.comm.allreduce(self.solid.on_free(np.abs(own) / mass).max(initial=0.0), op=MPI.MAX)
-        # M weighs a shift so that its effect on a smooth mode is the same on every mesh.
-        for shift in max(self._shift / 4, 1e-7 * stiffest) * 5.0 ** np.arange(40):
-            diagonal.array[:] = own + self.solid.on_free(shift * mass)
-            matrix.setDiagonal(diagonal)
-            self.factorisations += 1
-            if self.factor.factorise(matrix):
-                self._shift = float(shift)
-                break
-        else:
-            raise Stalled("the tangent is not a number")
-        diagonal.destroy()
-        return False
-
-    def _search(self, u: Floats, energy: float, gradient: Floats, direction: Floats) -> tuple[Floats, float, Floats] | None:
-        """Backtrack until the energy falls enough; where rounding hides the fall, until the slope does.
-
-        Returns the state, its energy and its residual, or None.
-        """
+    def _search(self, state: State, step: Floats) -> State | None:
+        """Backtrack until the energy falls enough; where rounding hides the fall, until the slope does."""
         solid = self.solid
-        slope = solid.dot(gradient, direction)
+        slope = solid.dot(state.residual, step)
         if not slope < 0:
             return None
-        noise, length = 1e-12 * max(abs(energy), self.floor), 1.0
+        noise, length = 1e-12 * max(abs(state.energy), solid.force_floor), 1.0
         while length > 1e-4:
-            trial = u + length * direction
-            value = solid.energy(trial)
-            wanted = energy + 1e-4 * length * slope
-            if np.isfinite(value) and value <= wanted + noise:
-                residual = solid.residual(trial)
-                if value <= wanted or abs(solid.dot(residual, direction)) <= 0.9 * abs(slope):
-                    return trial, value, residual
-            if np.isfinite(value) and value > energy:  # the least of the parabola through both energies and the slope
-                length *= float(np.clip(-0.5 * slope * length / (value - energy - slope * length), 0.1, 0.6))
+            u = state.u + length * step
+            energy = solid.energy(u)
+            wanted = state.energy + 1e-4 * length * slope
+            if np.isfinite(energy) and energy <= wanted + noise:
+                trial = State.at(solid, u, energy)
+                if energy <= wanted or abs(solid.dot(trial.residual, step)) <= 0.9 * abs(slope):
+                    return trial
+            if np.isfinite(energy) and energy > state.energy:  # the least of the parabola through both energies and the slope
+                length *= float(np.clip(-0.5 * slope * length / (energy - state.energy - slope * length), 0.1, 0.6))
             else:
                 length *= 0.4
         return None
@@ -123,7 +132,7 @@ class Minimiser:
 class _Memory:
     """L-BFGS: the last few steps and their changes of gradient, on top of a factor as the first inverse."""
 
-    def __init__(self, solid: Solid, length: int = 12) -> None:
+    def __init__(self, solid: Solid, length: int = 5) -> None:
         self.solid, self.length = solid, length
         self.pairs: list[tuple[Floats, Floats, float]] = []
 
@@ -143,11 +152,3 @@ class _Memory:
         for (step, change, curvature), weight in zip(self.pairs, reversed(weights), strict=True):
             r += (weight - self.solid.dot(change, r) / curvature) * step
         return r
-
-
-def _slow(history: list[float], goal: float, budget: float, patience: int = 3) -> bool:
-    """Whether the last steps promise more iterations to the goal than a new factor is worth."""
-    if len(history) <= patience:
-        return False
-    rate = (history[-1] / history[-1 - patience]) ** (1 / patience)
-    return rate >= 1 or bool(np.log(goal / history[-1]) / np.log(rate) > budget)

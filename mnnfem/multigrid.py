@@ -81,7 +81,8 @@ class Multigrid:
         self._run(rhs, tolerance)
         if self._ksp.getConvergedReason() < 0:
             reason = f"conjugate gradients did not reach {tolerance:g} in {self._ksp.getIterationNumber()} iterations"
-            raise EquilibriumError(reason, 1.0, advice="Use -mnnfem_solver cholesky in PETSC_OPTIONS, or a better mesh.")
+            advice = "Use -mnnfem_solver cholesky in PETSC_OPTIONS, or a better mesh."
+            raise EquilibriumError(reason, 1.0, advice=advice, kind="solver")
         return np.array(self._x.array)
 
     def _run(self, rhs: Floats, tolerance: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import basix
 import numpy as np
 import ufl
@@ -77,6 +79,7 @@ class Solid:
         self._residual = fem.form(self.virtual_work)
         self._tangent = fem.form(tangent)
         self._action = fem.form(ufl.action(tangent, self.direction))
+        self._tension_tangent = fem.form(tangent + self._compression_left_out())
         self._vector = la.vector(self.space.dofmap.index_map, self.mesh.dim)
         self._matrix = fem.petsc.create_matrix(self._tangent)
         self._matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
@@ -86,14 +89,28 @@ class Solid:
         topology = self.domain.topology
         self._cells = np.arange(topology.index_map(topology.dim).size_local, dtype=np.int32)
 
+    def _compression_left_out(self) -> ufl.Form:
+        """int -S_ : (grad v)^T grad w dX, with S_ the second Piola-Kirchhoff stress's negative principal part.
+
+        K = material part + int S : (grad v)^T grad w; only compression makes K indefinite, as long as the law's elasticity
+        dS/dE is not. In space S_ is bounded by its least principal value, in all directions.
+        """
+        F = ufl.variable(self.F)
+        stress = ufl.inv(F) * ufl.diff(self.law.energy(F, *self.parameters), F)
+        trial, test = ufl.TrialFunction(self.space), ufl.TestFunction(self.space)
+        return ufl.inner(ufl.grad(test) * negative_part(stress), ufl.grad(trial)) * self.dx
+
     def _mark_boundary(self) -> None:
         held = np.zeros(self.dofs.owned, dtype=bool)
         for name in self.boundary.held:
             held |= self.dofs.on_facet(name)
-        driven = [(self.dofs.on_facet(drive.facet), drive.direction) for drive in self.boundary.drives]
-        lifts = [np.outer(nodes, direction).ravel() for nodes, direction in driven]
+        positions = self.space.tabulate_dof_coordinates()[: self.dofs.owned, : self.mesh.dim]
+        driven = [self.dofs.on_facet(drive.facet) for drive in self.boundary.drives]
+        lifts = [
+            nodes[:, None] * drive.directions(positions) for nodes, drive in zip(driven, self.boundary.drives, strict=True)
+        ]
         self.lifts: Floats = np.array(lifts).reshape(len(driven), self.size)
-        self.prescribed: Mask = np.repeat(np.logical_or.reduce([held, *(nodes for nodes, _ in driven)]), self.mesh.dim)
+        self.prescribed: Mask = np.repeat(np.logical_or.reduce([held, *driven]), self.mesh.dim)
         self.free: Mask = ~self.prescribed
         marker = fem.Function(self.space)
         self.load(marker, self.prescribed.astype(np.float64))
@@ -143,6 +160,17 @@ class Solid:
         _compat.assemble_matrix(self._matrix, self._tangent, self._held)
         return self._matrix
 
+    def tension_tangent(self, u: Floats) -> PETSc.Mat:
+        """K(u) without the compressive principal stresses: near K, but positive definite. Overwrites what `tangent` gave."""
+        self.load(self.u, u)
+        _compat.assemble_matrix(self._matrix, self._tension_tangent, self._held)
+        return self._matrix
+
+    @property
+    def force_floor(self) -> float:
+        """Forces below it count as none, N (/mm): 1e-6 of modulus x size; a body at rest has no reactions."""
+        return 1e-6 * self.law.stiffness([float(p.value) for p in self.parameters]) * self.extent ** (self.mesh.dim - 1)
+
     def on_free(self, vector: Floats) -> Floats:
         """The vector with zeros on the prescribed degrees of freedom."""
         part: Floats = np.where(self.free, vector, 0.0)
@@ -173,3 +201,21 @@ def assemble(vector: la.Vector, form: fem.Form) -> Floats:
     fem.assemble_vector(vector.array, form)
     vector.scatter_reverse(la.InsertMode.add)
     return vector.array.copy()
+
+
+def negative_part(stress: Any) -> Any:
+    """-S_ of a symmetric tensor, as a UFL expression: >= 0, and S + it >= 0. In space -min(0, least value) times the unit."""
+    dim = stress.ufl_shape[0]
+    mean = ufl.tr(stress) / dim
+    deviator = stress - mean * ufl.Identity(dim)
+    tiny = 1e-30
+    if dim == 2:
+        radius = ufl.sqrt(0.5 * ufl.inner(deviator, deviator) + tiny)
+        low, high = mean - radius, mean + radius
+        along_low = (high * ufl.Identity(2) - stress) / (2 * radius)
+        mixed = ufl.max_value(-low, 0.0) * along_low
+        return ufl.conditional(ufl.lt(high, 0.0), -stress, mixed)
+    radius = ufl.sqrt(ufl.inner(deviator, deviator) / 6 + tiny)
+    angle = ufl.acos(ufl.max_value(-1.0, ufl.min_value(1.0, ufl.det(deviator) / (2 * radius**3)))) / 3
+    least = mean + 2 * radius * ufl.cos(angle + 2 * np.pi / 3)
+    return ufl.max_value(-least, 0.0) * ufl.Identity(3)

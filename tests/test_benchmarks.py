@@ -53,21 +53,3 @@ def test_a_failure_keeps_the_last_state_and_names_its_reason(column: Body) -> No
     assert 0 < found.load < 1
     assert found.reason.startswith("DIVERGED")
     assert certificate(column.solid, found.displacement).balanced
-
-
-@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support:UserWarning")
-def test_torch_fem_solves_our_problem_and_has_our_gradient(panel: Geometry) -> None:
-    """Two programs that share no line: 1e-10 in the displacement and 1e-9 in the gradient were measured."""
-    peer = pytest.importorskip("benchmarks.torch_fem", reason="torch-fem is not installed")
-    body = Body(panel.mesh, NeoHookean(), Boundary(("bottom",), [Drive("top", (0.6, 0.8), 10.0)]))
-    points, material = panel.mesh.points, NeoHookean(50.0, 0.35).values
-    seed = np.random.default_rng(0).normal(size=points.shape)
-    own = body.solve(points, np.array([-3.0]), material)
-    prescribed = {"bottom": (0.0, 0.0), "top": (-1.8, -2.4)}
-    found = peer.torchfem_solve(panel.mesh, points, prescribed, material, 1e-8 * own.record.reaction, seed)
-    displacement, gradient = body.displacement(own), body.vjp(own, seed).points
-    assert np.linalg.norm(found.displacement - displacement) < 1e-7 * np.linalg.norm(displacement)
-    assert np.linalg.norm(found.gradient - gradient) < 1e-6 * np.linalg.norm(gradient)
-    assert found.least_det_f == pytest.approx(own.record.least_det_f, rel=1e-6)
-    assert found.residual < 1e-8 * found.reaction
-    assert found.iterations >= 4

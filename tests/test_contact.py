@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 import torch
 from mpi4py import MPI
 
+from geometries.extruded import extruded
 from geometries.star_pores import star_pores
 from mnnfem.body import Body
 from mnnfem.bridge import Bridge
@@ -181,21 +180,10 @@ def test_a_hole_turned_inside_out_is_found() -> None:
 
 
 def test_a_mesh_in_space_is_not_looked_at() -> None:
-    mesh, moved = sines(1, 0.3)
-    flat = np.zeros((len(moved), 1))
-    space = Mesh(np.hstack([mesh.points, flat]), mesh.cells, {})
-    assert overlaps(space, np.hstack([moved, flat])) == ()
+    space = extruded(star_pores(columns=1, rows=1, solid=()), 5.0, 1).mesh
+    assert overlaps(space, space.points) == ()
     with pytest.raises(InputError, match="plane"):
         overlap_penalty(space, torch.zeros(3), torch.zeros(1, 3))
-
-
-def test_the_look_at_every_returned_state_costs_far_below_a_millisecond() -> None:
-    mesh, took = star_pores().mesh, []
-    for _ in range(30):
-        began = time.perf_counter()
-        assert overlaps(mesh, mesh.points) == ()
-        took.append(time.perf_counter() - began)
-    assert min(took) < 5e-4  # measured: 6e-5 s
 
 
 def test_the_penalty_is_the_integral_of_the_squared_depth_on_any_mesh() -> None:

@@ -96,7 +96,7 @@ def test_a_lattice_of_round_pores_has_good_elements() -> None:
     """7.1 mm^2 and 18.8 degrees were measured at least."""
     geometry = star_pores(columns=2, rows=2, solid=(), divisions=2)
     points = geometry.points(torch.from_numpy(np.tile(round_radii(0.36), 4))).numpy()
-    assert signed_areas(points, geometry.mesh.cells).min() > 7
+    assert signed_measures(points, geometry.mesh.cells).min() > 7
     assert least_angles(points, geometry.mesh.cells).min() > 18
 
 

@@ -47,7 +47,7 @@ def test_a_run_leaves_everything_it_promises(run: Path) -> None:
     # Two arms: 3 steps of 2 samples, 4 targets before and after.
     assert result["solver"]["solves"] == 2 * (3 * 2 + 2 * 4)
     assert result["solver"]["failed"] == result["solver"]["uncertified"] == 0
-    assert result["solver"]["factorisations"] >= 2 * result["solver"]["solves"]
+    assert result["solver"]["factorisations"] >= result["solver"]["solves"]
     assert result["versions"].keys() >= {"dolfinx", "torch", "gmsh", "mnnfem"}
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["iteration"] for line in lines] == [0, 1, 2, 0, 1, 2]
