@@ -63,7 +63,7 @@ class Minimiser:
         held = residual - free
         return self.solid.dot(free, free) ** 0.5, self.solid.dot(held, held) ** 0.5
 
-    def solve(self, force: Floats, tolerance: float = 1e-3) -> Floats:
+    def solve(self, force: Floats, tolerance: float = 1e-2) -> Floats:
         """The last factor's inverse applied to the free part of a force; an iterative one to a relative `tolerance`."""
         return self.factor.solve(self.solid.on_free(force), tolerance)
 
