@@ -13,6 +13,7 @@ from mnnfem.mesh import Floats, Mask
 from mnnfem.solid import Solid
 
 BREAKDOWNS = (71, 72, 76, 81, 91)  # zero pivots, not a number, LAPACK, no convergence: petscerror.h
+CYCLES = (PETSc.PC.Type.MG, PETSc.PC.Type.GAMG)
 LARGE = {2: 3_000_000, 3: 150_000}  # degrees of freedom from which multigrid was the faster one, by dimension
 
 
@@ -72,7 +73,8 @@ class Multigrid:
                 raise
             return False
         # A cycle of sound smoothers only falls short of K^-1: a Ritz value far above 1 is a smoother that went astray.
-        self.positive = self._ksp.getConvergedReason() > 0 and bool(ritz.min() > 0 and ritz.max() < 2)
+        most = 2.0 if metric is None and self._ksp.getPC().getType() in CYCLES else np.inf
+        self.positive = self._ksp.getConvergedReason() > 0 and bool(ritz.min() > 0 and ritz.max() < most)
         return self.positive
 
     def solve(self, rhs: Floats, tolerance: float = 1e-2) -> Floats:
@@ -93,7 +95,7 @@ class Multigrid:
     def _keep(self, matrix: PETSc.Mat, mine: PETSc.Mat) -> None:
         """Copy a matrix, which the solid will overwrite; in blocks it multiplies 2.5 times as fast."""
         matrix.convert(PETSc.Mat.Type.AIJ if self._prolongation is None else PETSc.Mat.Type.BAIJ, out=mine)
-        mine.assemble()  # or else the smoother would keep the diagonal blocks of the matrix before
+        mine.assemble()  # a copied AIJ matrix would leave a Gauss-Seidel smoother the diagonal of the one before
 
     def _set_up(self, metric: PETSc.Mat, rows: PETSc.Mat) -> None:
         self._ksp.destroy()  # a set-up that broke down leaves nothing behind
@@ -143,7 +145,7 @@ def _sound(cycle: PETSc.PC) -> bool:
     polynomial is positive left of its interval too.
     """
     comm = cycle.getComm().tompi4py()
-    if cycle.getType() not in (PETSc.PC.Type.MG, PETSc.PC.Type.GAMG):
+    if cycle.getType() not in CYCLES:
         return True  # the user's own choice
     for level in range(1, cycle.getMGLevels()):
         smoother = cycle.getMGSmoother(level)

@@ -70,6 +70,18 @@ def test_extruded_design_moves_whole_columns(small: Geometry) -> None:
 
 
 @pytest.mark.parametrize("degree", [1, 2])
+def test_nodes_on_a_facet_are_those_that_lie_there(degree: int) -> None:
+    """One layer: faces inside have all their corners on the outline too, and do not belong to it."""
+    mesh = block(1, 1, 1)
+    outlined = Mesh(mesh.points, mesh.cells, {"outline": mesh.boundary()})
+    solid = Solid(outlined, LAW, Boundary(("outline",), ()), MPI.COMM_SELF, degree)
+    low, high = np.zeros(3), np.array([20.0, 10.0, 6.0])
+    outside = (np.isclose(nodes_of(solid), low) | np.isclose(nodes_of(solid), high)).any(axis=1)
+    assert np.array_equal(solid.dofs.on_facet("outline"), outside)
+    assert outside.all() == (degree == 1)
+
+
+@pytest.mark.parametrize("degree", [1, 2])
 def test_affine_field_has_the_exact_energy_and_passes_the_patch_test(degree: int) -> None:
     mesh = block()
     sides = ("left", "right", "bottom", "top", "back", "front")
