@@ -91,7 +91,7 @@ class Tangent:
         self.factorisations += 1
         return self.solver.factorise(matrix)
 
-    def solve(self, force: Floats, tolerance: float = 1e-3) -> Floats:
+    def solve(self, force: Floats, tolerance: float = 1e-2) -> Floats:
         """A^-1 applied to the free part of a force; an iterative solver goes to a relative `tolerance`."""
         return self._active.solve(self.solid.on_free(force), tolerance)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 import torch
 from mpi4py import MPI
 
@@ -39,6 +40,12 @@ def strip(width: float, height: float, columns: int, rows: int) -> Mesh:
     sides = {"left": index[:, 0], "right": index[:, -1], "bottom": index[0], "top": index[-1]}
     facets = {name: np.stack([line[:-1], line[1:]], axis=1) for name, line in sides.items()}
     return Mesh(np.concatenate([corners, middles]), np.array(cells), facets)
+
+
+def as_geometry(mesh: Mesh) -> Geometry:
+    """A plane mesh as a geometry that has nothing to design."""
+    nothing = np.zeros(0)
+    return Geometry(mesh, mesh.points, sp.csr_matrix((mesh.points.size, 0)), nothing, nothing, nothing)
 
 
 def panel_boundary(bound: float = 40.0) -> Boundary:
