@@ -87,7 +87,7 @@ class Climb:
         """
         solid, minimiser = self.solid, self.minimiser
         residual = solid.residual(u)
-        direction = increment - minimiser.solve(residual + solid.tangent_action(u, increment), 1e-3)
+        direction = increment - minimiser.solve(residual + solid.tangent_action(u, increment), 1e-6)
         _, reaction = minimiser.norms(residual + solid.tangent_action(u, direction))
         limit = max(reaction, minimiser.norms(residual)[0], minimiser.floor)
         fraction = step
