@@ -6,7 +6,7 @@ solve takes more than 16 GB. Linear displacements, and the 5x5 panel in the plan
 the solver that its size chooses), are reported without a bar.
 
 Seconds are those of the processor, on one core, from rest to the certified state; the set-up (mesh, spaces, forms)
-is apart. Every size runs in a process of its own, so its peak memory is its own. About 8 minutes.
+is apart. Every size runs in a process of its own, so its peak memory is its own. About 6 minutes.
 """
 
 from __future__ import annotations
