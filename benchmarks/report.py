@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,12 +17,16 @@ def bench_main(description: str, measure: Callable[[], tuple[dict[str, float], l
     arguments = parser.parse_args()
     if arguments.json and not arguments.json.parent.is_dir():
         parser.error(f"--json {arguments.json}: there is no folder {arguments.json.parent}.")
-    figures, missed = measure()
+    finish(*measure(), arguments.json)
+
+
+def finish(figures: Mapping[str, float], missed: Sequence[str], file: Path | None) -> NoReturn:
+    """Print the figures and the bars missed, write the file, and exit."""
     width = max(map(len, figures))
     for name, value in figures.items():
         print(f"{name:<{width}}  {value:.4g}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+    if file:
+        file.write_text(json.dumps(dict(figures), indent=2) + "\n")
     for bar in missed:
         print(f"missed: {bar}", file=sys.stderr)
     sys.exit(1 if missed else 0)

@@ -113,7 +113,7 @@ class Minimiser:
         slope = solid.dot(state.residual, step)
         if not slope < 0:
             return None
-        noise, length = 1e-12 * max(abs(state.energy), solid.force_floor), 1.0
+        noise, length = 1e-12 * max(abs(state.energy), solid.energy_floor), 1.0
         while length > 1e-4:
             u = state.u + length * step
             energy = solid.energy(u)

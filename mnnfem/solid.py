@@ -167,6 +167,11 @@ class Solid:
         return self._matrix
 
     @property
+    def energy_floor(self) -> float:
+        """Energies below it count as none, mJ (/mm): 1e-3 of modulus x volume, for rounding in a sum over the elements."""
+        return 1e-3 * self.law.stiffness([float(p.value) for p in self.parameters]) * self.extent**self.mesh.dim
+
+    @property
     def force_floor(self) -> float:
         """Forces below it count as none, N (/mm): 1e-6 of modulus x size; a body at rest has no reactions."""
         return 1e-6 * self.law.stiffness([float(p.value) for p in self.parameters]) * self.extent ** (self.mesh.dim - 1)
