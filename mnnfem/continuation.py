@@ -102,7 +102,7 @@ class Climb:
         """
         force = -(state.residual + self.solid.tangent_action(state.u, increment))
         heading = self.tangent.direction(state.u, force, 0.1)
-        if heading.negative or heading.iterations < 8:
+        if heading.negative or heading.iterations < 8 or not self.minimiser.undecided:
             return heading
         self.tangent.renew(state.u)
         return self.tangent.direction(state.u, force, 0.1)

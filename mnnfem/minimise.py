@@ -15,6 +15,9 @@ from mnnfem.state import State
 from mnnfem.tangent import Tangent
 
 
+PATIENCE = 5  # steps with a factor before it may be given up
+
+
 class Stalled(Exception):
     """The minimiser made no more progress at this load."""
 
@@ -34,14 +37,13 @@ class _Cycle:
     def over(self, goal: float) -> bool:
         """Whether a new factor would pay.
 
-        It would not while the residual's rate promises the goal for less than the price of a factor, nor while the
-        last steps still lower the energy faster than all did on average, the factor's price included (the
-        marginal value theorem of Charnov, Theor. Popul. Biol. 9, 1976).
+        It would not while the residual is halved at each step or its rate promises the goal for less than the price of
+        a factor, nor while the last steps still lower the energy faster than all did on average, the factor's
+        price included (the marginal value theorem of Charnov, Theor. Popul. Biol. 9, 1976).
         """
-        patience = 3
-        if len(self.norms) <= patience:
+        if len(self.norms) <= PATIENCE or self.norms[-1] <= 0.5 * self.norms[-2]:
             return False
-        rate = (self.norms[-1] / self.norms[-1 - patience]) ** (1 / patience)
+        rate = (self.norms[-1] / self.norms[-1 - PATIENCE]) ** (1 / PATIENCE)
         if rate < 1 and np.log(goal / self.norms[-1]) / np.log(rate) <= self.price:
             return False
         average = sum(self.falls) / (self.price + sum(self.works))

@@ -1,0 +1,227 @@
+"""What an equilibrium costs: against its own floor, its gradient, a warm start, a plain solver, torch-fem, and a million unknowns.
+
+    floor     what a cold solve did (energies, residuals, tangent actions, assemblies, factorisations, triangular solves), each
+              operation timed alone in the same run: forward <= 1.25 x floor at 10k dofs, <= 1.15 x at 60k
+    gradient  <= 10 % of a cold forward; error against rebuilt forward solves <= 1e-7
+    warm      design (its norm) and control changed by 1-3 %, both at once, on sheets under each load: median 0 factorisations
+              before the certificate; >= 20 x faster than the plain cold solve, >= 8 x than the own cold one; none lost
+    torch-fem forward and gradient >= 100 x faster, 4x5 round pores, 5 % compression (only where torch-fem is installed)
+    growth    60k to 1M dofs in space: exponent <= 1.15, at most 16 GB (see `benchmarks.growth`)
+
+One thread; best of several runs, alternating where they are compared.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks import growth
+from benchmarks.gradient import Problem, relative_error
+from benchmarks.plain import PlainNewton
+from benchmarks.report import bench_main
+from benchmarks.sheets import CONTROL, KINDS, Sheet, sheet
+from geometries.star_pores import round_radii, star_pores
+from mnnfem.body import Body
+from mnnfem.boundary import Boundary, Drive
+from mnnfem.errors import EquilibriumError
+from mnnfem.factor import Cholesky
+from mnnfem.material import NeoHookean
+from mnnfem.mesh import Floats
+from mnnfem.solid import Solid
+
+Figures = dict[str, float]
+COUNTED = {Solid: ("energy", "residual", "tangent_action", "tangent", "tension_tangent"), Cholesky: ("factorise", "solve")}
+
+
+def seconds(run: Callable[[], Any], times: int) -> float:
+    """Least wall time of `times` runs."""
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        run()
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+def counted(run: Callable[[], Any]) -> Counter[str]:
+    """How often `run` called each operation that the floor is made of."""
+    calls: Counter[str] = Counter()
+    originals = {(kind, name): getattr(kind, name) for kind, names in COUNTED.items() for name in names}
+
+    def watch(kind: type, name: str, original: Callable[..., Any]) -> None:
+        def wrapper(*arguments: Any, **options: Any) -> Any:
+            calls[name] += 1
+            return original(*arguments, **options)
+
+        setattr(kind, name, wrapper)
+
+    for (kind, name), original in originals.items():
+        watch(kind, name, original)
+    try:
+        run()
+    finally:
+        for (kind, name), original in originals.items():
+            setattr(kind, name, original)
+    return calls
+
+
+def floor(name: str, cases: list[Sheet], times: int) -> Figures:
+    """Cold solves against the time of their operations alone; medians over the sheets."""
+    ratios, gradients, forwards, dofs = [], [], [], []
+    for case in cases:
+        body = case.body()
+        points, solid, factor = case.points, body.solid, Cholesky(body.solid.domain.comm)
+        solution = body.solve(points, CONTROL, case.law.values)
+        u = solution.displacement
+
+        def solve(body: Body = body, points: Floats = points, case: Sheet = case) -> None:
+            body.solve(points, CONTROL, case.law.values)
+
+        matrix = solid.tangent(u)
+        factor.factorise(matrix)
+        alone = {
+            "energy": lambda solid=solid, u=u: solid.energy(u),
+            "residual": lambda solid=solid, u=u: solid.residual(u),
+            "tangent_action": lambda solid=solid, u=u: solid.tangent_action(u, u),
+            "tangent": lambda solid=solid, u=u: solid.tangent(u),
+            "tension_tangent": lambda solid=solid, u=u: solid.tension_tangent(u),
+            "solve": lambda factor=factor, u=u: factor.solve(u),
+        }
+        prices = {key: seconds(run, 4 * times) for key, run in alone.items()}
+        solid.tangent(u)
+        prices["factorise"] = seconds(lambda factor=factor, matrix=matrix: _factor_again(factor, matrix), 2 * times)
+        forward = seconds(solve, times)
+        calls = counted(solve)
+        ratios.append(forward / sum(count * prices[key] for key, count in calls.items()))
+        seed = np.random.default_rng(0).normal(size=points.shape)
+        solution = body.solve(points, CONTROL, case.law.values)
+        gradients.append(seconds(lambda body=body, solution=solution, seed=seed: body.vjp(solution, seed), times) / forward)
+        forwards.append(forward)
+        dofs.append(solid.size)
+    return {
+        f"{name}: dofs, median": float(np.median(dofs)),
+        f"{name}: forward, s": float(np.median(forwards)),
+        f"{name}: forward / floor": float(np.median(ratios)),
+        f"{name}: forward / floor, most": float(np.max(ratios)),
+        f"{name}: gradient / forward": float(np.median(gradients)),
+        f"{name}: gradient / forward, most": float(np.max(gradients)),
+    }
+
+
+def _factor_again(factor: Cholesky, matrix: Any) -> None:
+    matrix.assemble()
+    matrix.stateIncrease()
+    factor.factorise(matrix)
+
+
+def warm(kind: str, number: int, times: int = 3) -> Figures:
+    """Sheets of about 20k dofs under one load: solved again after a change of design and control."""
+    rows, lost = [], 0
+    for k in range(number):
+        case = sheet(7, 20 * k + KINDS.index(kind), divisions=1, layers=6)  # never a multiple of five, plus four
+        rng, body = np.random.default_rng(k), case.body(factors=2)
+        random = rng.normal(size=case.radii.shape)
+        change = rng.uniform(0.01, 0.03) * np.linalg.norm(case.radii) / np.linalg.norm(random) * random
+        moved = case.at(np.clip(case.radii + change, 0.1, 0.97))
+        control, material = CONTROL * (1 + rng.choice([-1, 1]) * rng.uniform(0.01, 0.03)), case.law.values
+        colds, warms, cheapest = [], [], np.inf
+        for _ in range(times):
+            start = body.solve(case.points, CONTROL, material)
+            began = time.perf_counter()
+            try:
+                record = body.solve(moved, control, material, start).record
+            except EquilibriumError:
+                lost += 1
+                break
+            warms.append(time.perf_counter() - began)
+            cheapest = record.factorisations - 1
+            colds.append(seconds(lambda body=body, c=control, m=moved, p=material: body.solve(m, c, p), 1))
+        plain = PlainNewton(body.solid).solve(moved, control, material)
+        rows.append((body.solid.size, cheapest, min(warms), min(colds) / min(warms), plain.seconds / min(warms)))
+    dofs, factorisations, took, own, other = np.median(rows, axis=0)
+    return {
+        f"warm, {kind}: dofs, median": dofs,
+        f"warm, {kind}: lost": lost,
+        f"warm, {kind}: factorisations before the certificate": factorisations,
+        f"warm, {kind}: the same, 90th percentile": float(np.percentile([row[1] for row in rows], 90)),
+        f"warm, {kind}: s": took,
+        f"warm, {kind}: own cold / warm": own,
+        f"warm, {kind}: plain cold / warm": other,
+    }
+
+
+def against_torch_fem() -> Figures:
+    """Forward and gradient of one body in torch-fem and here; nothing where it is not installed."""
+    try:
+        from benchmarks.torch_fem import torchfem_solve
+    except ModuleNotFoundError as missing:
+        print(missing)
+        return {}
+    geometry = star_pores(4, 5, solid=(), divisions=2, layers=2)
+    points = geometry.points(torch.from_numpy(np.tile(round_radii(0.36), 20))).numpy()
+    law, height = NeoHookean(), float(np.ptp(points[:, 1]))
+    body = Body(geometry.mesh, law, Boundary(("bottom",), [Drive("top", (0.0, 1.0), height)]))
+    control, seed = np.array([-0.05 * height]), np.random.default_rng(0).normal(size=points.shape)
+
+    def ours() -> tuple[Any, Any]:
+        solution = body.solve(points, control, law.values)
+        return solution, body.vjp(solution, seed)
+
+    solution, gradients = ours()
+    prescribed = {"bottom": (0.0, 0.0), "top": (0.0, float(control[0]))}
+    goal, theirs, own = 1e-8 * solution.record.reaction, np.inf, np.inf
+    for _ in range(2):
+        found = torchfem_solve(geometry.mesh, points, prescribed, law.values, goal, seed)
+        theirs, own = min(theirs, found.forward + found.backward), min(own, seconds(ours, 5))
+    displacement = body.displacement(solution)
+    assert found.gradient is not None
+    return {
+        "torch-fem: dofs": found.dofs,
+        "torch-fem: Newton iterations": found.iterations,
+        "torch-fem: forward and gradient, s": theirs,
+        "torch-fem: ours, s": own,
+        "torch-fem: times ours": theirs / own,
+        "torch-fem: displacements differ by": float(
+            np.linalg.norm(found.displacement - displacement) / np.linalg.norm(displacement)
+        ),
+        "torch-fem: gradients differ by": float(
+            np.linalg.norm(found.gradient - gradients.points) / np.linalg.norm(gradients.points)
+        ),
+    }
+
+
+def measure() -> tuple[Figures, list[str]]:
+    """Figures by name, and the bars missed."""
+    figures = floor("10k", [sheet(7, k) for k in (0, 1, 2, 3, 4)], times=5)
+    figures |= floor("60k", [sheet(7, k, divisions=2, layers=8) for k in (0, 1, 2, 3, 4)], times=2)
+    problem = Problem.random(star_pores(layers=3), seed=0)
+    gradient = problem.gradient()
+    for name in ("radii", "controls"):
+        figures[f"gradient: error, {name}"] = relative_error(problem, gradient, name)
+    for kind in KINDS:
+        figures |= warm(kind, 5)
+    figures |= against_torch_fem()
+    grown, missed = growth.measure()
+    figures |= grown
+    bars = [("10k: forward / floor", 1.25), ("60k: forward / floor", 1.15)]
+    bars += [(f"{size}: gradient / forward", 0.1) for size in ("10k", "60k")]
+    bars += [(f"gradient: error, {name}", 1e-7) for name in ("radii", "controls")]
+    for kind in KINDS:
+        bars += [(f"warm, {kind}: lost", 0), (f"warm, {kind}: factorisations before the certificate", 0)]
+    least = [
+        (f"warm, {kind}: {name}", bar) for kind in KINDS for name, bar in (("own cold / warm", 8), ("plain cold / warm", 20))
+    ]
+    least += [("torch-fem: times ours", 100)] if "torch-fem: times ours" in figures else []
+    missed += [f"{name} {figures[name]:.3g}, wanted <= {bar:g}" for name, bar in bars if not figures[name] <= bar]
+    missed += [f"{name} {figures[name]:.3g}, wanted >= {bar:g}" for name, bar in least if not figures[name] >= bar]
+    return figures, missed
+
+
+if __name__ == "__main__":
+    bench_main(__doc__ or "", measure)
