@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from itertools import combinations
+
 import numpy as np
 from dolfinx import fem, la
 from mpi4py import MPI
@@ -54,6 +57,30 @@ class Dofs:
         """Displacement of the mesh points, (n, d) mm in the order of `Mesh.points`, on every rank."""
         values = np.zeros_like(self.mesh.points)
         values[self._vertex_points] = u.reshape(-1, self.dim)[self._vertex_dofs]
+        return self._sum(values)
+
+    @cached_property
+    def _middles(self) -> tuple[Ints, Ints]:
+        """Own P2 nodes in the middles of edges, each edge as one number, ascending."""
+        corners, ends = self.node_index[self.cell_nodes], np.array([*combinations(range(self.dim + 1), 2)][::-1])
+        nodes = self.cell_dofs[:, self.dim + 1 :]
+        own = nodes < self.owned
+        edges, first = np.unique(self._number(corners[:, ends])[own], return_index=True)
+        return edges, nodes[own][first]
+
+    def _number(self, edges: Ints) -> Ints:
+        """One number for each edge (..., 2), whichever way it runs."""
+        number: Ints = edges.min(axis=-1).astype(np.int64) * len(self.mesh.points) + edges.max(axis=-1)
+        return number
+
+    def at_edges(self, u: Floats, edges: Ints) -> Floats:
+        """Displacement of the middles of edges of the mesh (k, 2), (k, d) mm, on every rank; of P1 the mean of the ends."""
+        if self.cell_dofs.shape[1] == self.dim + 1:
+            return self.at_points(u)[edges].mean(axis=1)
+        known, nodes = self._middles
+        wanted, values = self._number(edges), np.zeros((len(edges), self.dim))
+        here = np.isin(wanted, known)
+        values[here] = u.reshape(-1, self.dim)[nodes[np.searchsorted(known, wanted[here])]]
         return self._sum(values)
 
     def from_points(self, values: Floats) -> Floats:

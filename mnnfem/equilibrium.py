@@ -24,6 +24,7 @@ from mnnfem.mesh import MEASURE, Floats, signed_measures
 from mnnfem.multigrid import Solver, linear_solver
 from mnnfem.solid import Solid
 from mnnfem.state import State
+from mnnfem.walls import walls_of
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ class Equilibrium:
         """The equilibrium at `points` (n, d) mm under `controls` (c,) mm.
 
         Ramped from the undeformed state, or from `start` (another design's or control's solution), from
-        which it falls back to the undeformed state. Raises InputError for values out of range or inverted
+        which it falls back to the undeformed state; with `refuse_overlap` also where walls have passed through each
+        other, as another branch may be free of that. Raises InputError for values out of range or inverted
         elements, EquilibriumError where no certified state was reached.
         """
         self.check(points, controls, material)
@@ -99,9 +101,12 @@ class Equilibrium:
         warm = state is not None
         state = state or climb.from_rest(controls)
         record = self._certify(climb, state, warm, points)
+        if warm and self._refused(record):
+            state = climb.from_rest(controls)
+            record = self._certify(climb, state, False, points)
         if not record.certified:
             raise EquilibriumError(f"the state failed its certificate ({record})", 1.0)
-        if record.overlaps and self.effort.refuse_overlap:
+        if self._refused(record):
             advice = "Use smaller controls or an overlap penalty, or allow such states (refuse_overlap=False)."
             reason = f"walls pass through each other, {record.overlaps[0]},"
             raise EquilibriumError(reason, 1.0, advice=advice, kind="overlap")
@@ -124,8 +129,18 @@ class Equilibrium:
             bifurcation=tangent.met_negative,
             warm=warm,
             certified=balanced and least_det_f > 0 and tangent.solver.positive and climb.loads[-1] == 1.0,
-            overlaps=overlaps(solid.mesh, points + solid.dofs.at_points(state.u)),
+            overlaps=self._overlaps(state.u, points),
         )
+
+    def _refused(self, record: Record) -> bool:
+        return self.effort.refuse_overlap and bool(record.overlaps)
+
+    def _overlaps(self, u: Floats, points: Floats) -> tuple[Overlap, ...]:
+        mesh, dofs = self.solid.mesh, self.solid.dofs
+        if mesh.dim != 2:
+            return ()
+        edges = walls_of(mesh).edges
+        return overlaps(mesh, points + dofs.at_points(u), points[edges].mean(axis=1) + dofs.at_edges(u, edges))
 
     def check(self, points: Floats, controls: Floats, material: Floats) -> None:
         """InputError for arrays of the wrong shape, values out of bounds and inverted elements."""

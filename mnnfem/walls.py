@@ -1,4 +1,4 @@
-"""The boundary of a plane body as arrays, and a test of its deformed course that every returned state can afford."""
+"""The boundary of a plane body as arrays."""
 
 from __future__ import annotations
 
@@ -30,16 +30,14 @@ class Walls:
     before: Ints
 
     @cached_property
-    def _rings(self) -> tuple[Ints, Ints]:
-        """Vertices of every loop with its first one repeated, and the loop of each."""
-        first = np.flatnonzero(np.diff(self.loop, prepend=-1))
-        last = np.append(first[1:], len(self.loop))
-        return np.insert(self.vertex, last, self.vertex[first]), np.insert(self.loop, last, self.loop[first])
+    def edges(self) -> Ints:
+        """Vertices (k, 2) at the two ends of each edge."""
+        return np.stack([self.vertex, self.vertex[self.after]], axis=1)
 
     @cached_property
-    def _turns(self) -> Mask:
-        vertex, loop = self._rings
-        turns: Mask = shapely.is_ccw(shapely.linearrings(self.mesh.points[vertex], indices=loop))
+    def turns(self) -> Mask:
+        """Whether each loop goes counter-clockwise."""
+        turns: Mask = shapely.is_ccw(shapely.linearrings(self.mesh.points[self.vertex], indices=self.loop))
         return turns
 
     @cached_property
@@ -86,24 +84,12 @@ class Walls:
         np.add.at(angles, row, turn)
         return angles
 
-    def crossed(self, deformed: Floats) -> bool:
-        """Whether any walls meet at `deformed` (n, 2) mm, or a loop is turned inside out. Walls that touch meet, too.
+    def joined(self, starts: Complexes, ends: Complexes) -> Mask:
+        """Whether the undeformed material itself joins two boundary places straight: then they are one wall's two sides.
 
-        No loop has turned over and no two walls have passed through each other where this is False.
+        Walls that may meet see each other across a void instead. starts, ends (p,) undeformed, mm
         """
-        vertex, loop = self._rings
-        rings = shapely.linearrings(deformed[vertex], indices=loop)
-        apart = shapely.is_simple(shapely.multilinestrings(rings))
-        return not (apart and np.array_equal(shapely.is_ccw(rings), self._turns))
-
-    def joined(self, rows: Ints, edges: Ints) -> Mask:
-        """Whether the undeformed material itself joins vertex and edge in a straight line: then they are one wall's two sides.
-
-        Walls that may meet see each other across a void instead. rows (p,), edges (p,)
-        """
-        z = self.at(self.mesh.points)
-        start, end = z[rows], 0.5 * (z[edges] + z[self.after[edges]])
-        line = start[:, None] + (end - start)[:, None] * np.array([0.01, 0.99])  # its ends lie on the boundary
+        line = starts[:, None] + (ends - starts)[:, None] * np.array([0.01, 0.99])  # its ends lie on the boundary
         joined: Mask = shapely.covers(self._material, shapely.linestrings(line.real, line.imag))
         return joined
 

@@ -7,13 +7,14 @@ import pytest
 import torch
 from mpi4py import MPI
 
+from geometries.extruded import extruded
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.continuation import Effort
 from mnnfem.errors import EquilibriumError
 from mnnfem.geometry import Geometry
 from mnnfem.material import NeoHookean
-from tests.conftest import panel_boundary, strip
+from tests.conftest import as_geometry, panel_boundary, strip
 
 pytestmark = pytest.mark.mpi
 LAW = NeoHookean()
@@ -31,6 +32,23 @@ def test_equilibrium_and_gradients_equal_the_serial_ones(panel: Geometry, design
         found.append([body.displacement(solution), gradients.points, gradients.controls, gradients.material])
     for serial, spread in zip(*found, strict=True):
         assert np.abs(spread - serial).max() <= 1e-9 * max(np.abs(serial).max(), 1e-3)
+
+
+@pytest.mark.parametrize("degree", [1, 2])
+@pytest.mark.parametrize("dim", [2, 3])
+def test_the_middles_of_edges_have_their_own_displacement(dim: int, degree: int) -> None:
+    """A quadratic field at edges in any order and either way round; P1 has the mean of the ends."""
+    mesh = strip(8.0, 6.0, 4, 3) if dim == 2 else extruded(as_geometry(strip(8.0, 6.0, 4, 3)), 5.0, 2).mesh
+
+    def field(x: np.ndarray) -> np.ndarray:
+        return np.stack([(i + 1) * x[:, 0] ** 2 - x[:, i] * x[:, 1] for i in range(dim)], axis=1)
+
+    solid = Body(mesh, LAW, Boundary(("left",), ()), degree=degree).solid
+    own = solid.space.tabulate_dof_coordinates()[: solid.dofs.owned, :dim]
+    edges = np.random.default_rng(0).permutation(mesh.cells[:, :2])
+    ends = mesh.points[edges]
+    expected = field(ends.mean(axis=1)) if degree == 2 else 0.5 * (field(ends[:, 0]) + field(ends[:, 1]))
+    assert solid.dofs.at_edges(field(own).ravel(), edges) == pytest.approx(expected)
 
 
 def test_a_buckled_column_is_the_same_on_all_ranks() -> None:
