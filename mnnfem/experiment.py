@@ -29,7 +29,7 @@ from mnnfem.settings import setting
 from mnnfem.task import Task
 from mnnfem.trainer import Step, evaluate, train
 from mnnfem.visualise import Scene
-from mnnfem.warmstart import Library
+from mnnfem.warmstart import CAPACITY, Library
 
 HELD_OUT_SEED = 2023  # the same held-out targets whatever the run's seed
 LEARNED, FROZEN = "learned geometry", "frozen geometry"
@@ -89,7 +89,8 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     heldout = task.sample(settings.heldout, torch.Generator().manual_seed(HELD_OUT_SEED))
     folder = RunFolder(Path(settings.out or _default_folder(task, settings)))
     folder.write_json("settings.json", {"task": task.name, **dataclasses.asdict(settings)})
-    body = Body(experiment.geometry.mesh, experiment.law, experiment.boundary, comm=MPI.COMM_SELF, factors=settings.batch)
+    factors = max(settings.batch, CAPACITY)  # a remembered solution is of most use with its factor
+    body = Body(experiment.geometry.mesh, experiment.law, experiment.boundary, comm=MPI.COMM_SELF, factors=factors)
     setup = time.perf_counter() - began
 
     names = (FROZEN,) if settings.frozen_geometry else (LEARNED, FROZEN)

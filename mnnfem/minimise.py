@@ -14,7 +14,6 @@ from mnnfem.stability import kick
 from mnnfem.state import State
 from mnnfem.tangent import Tangent
 
-
 PATIENCE = 5  # steps with a factor before it may be given up
 
 

@@ -1,0 +1,146 @@
+"""The tangent and its factor: Newton directions, the positive-definite stand-in, the lowest mode, lent factors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.linalg
+import scipy.sparse as sp
+import ufl
+from mpi4py import MPI
+from petsc4py import PETSc
+
+from mnnfem.body import Body
+from mnnfem.boundary import Boundary, Drive, turn
+from mnnfem.factor import Cholesky
+from mnnfem.material import NeoHookean
+from mnnfem.solid import Solid, negative_part
+from mnnfem.stability import kick
+from mnnfem.state import State
+from mnnfem.tangent import Tangent
+from tests.conftest import strip
+
+LAW = NeoHookean()
+
+
+@pytest.fixture(scope="module")
+def column() -> Body:
+    """A 4 x 40 mm column; pressed straight by 8 % its tangent is indefinite."""
+    return Body(strip(4.0, 40.0, 2, 20), LAW, Boundary(("bottom",), (Drive("top", (0, 1), 5.0),)), comm=MPI.COMM_SELF)
+
+
+@pytest.fixture(scope="module")
+def straight(column: Body) -> np.ndarray:
+    nodes = column.solid.space.tabulate_dof_coordinates()[:, :2]
+    return np.outer(nodes[:, 1], [0.0, -0.08]).ravel()
+
+
+def dense(matrix: PETSc.Mat) -> np.ndarray:
+    return sp.csr_matrix(matrix.getValuesCSR()[::-1], shape=matrix.size).toarray()
+
+
+def free_block(solid: Solid, matrix: PETSc.Mat) -> np.ndarray:
+    return dense(matrix)[np.ix_(solid.free, solid.free)]
+
+
+def test_the_tension_tangent_is_positive_where_the_tangent_is_not_and_the_same_at_rest(column, straight) -> None:
+    solid, rest = column.solid, np.zeros(column.solid.size)
+    assert dense(solid.tension_tangent(rest)) == pytest.approx(dense(solid.tangent(rest)), abs=1e-9)
+    tangent, lifted = (free_block(solid, matrix(straight)) for matrix in (solid.tangent, solid.tension_tangent))
+    assert np.linalg.eigvalsh(tangent)[0] < 0
+    assert np.linalg.eigvalsh(lifted)[0] > 0
+    assert np.linalg.eigvalsh(lifted - tangent)[0] > -1e-9 * np.abs(tangent).max()  # it only adds
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_the_negative_part_turns_a_stress_into_no_compression(dim: int) -> None:
+    rng = np.random.default_rng(dim)
+    for shift in (-3.0, -0.5, 0.0, 0.5, 3.0):
+        stress = rng.normal(size=(dim, dim))
+        stress = stress + stress.T + shift * np.eye(dim)
+        lift = np.array([[float(ufl.as_matrix(negative_part(ufl.as_matrix(stress.tolist())))[i, j](()))
+                          for j in range(dim)] for i in range(dim)])  # fmt: skip
+        values, vectors = np.linalg.eigh(stress)
+        exact = (vectors * np.maximum(-values, 0)) @ vectors.T
+        expected = exact if dim == 2 else max(-values[0], 0.0) * np.eye(3)
+        assert lift == pytest.approx(expected, abs=1e-12)
+
+
+def test_directions_solve_the_tangent_with_the_factor_of_another_state(column) -> None:
+    solid = column.solid
+    rng = np.random.default_rng(0)
+    here, force = solid.on_free(0.02 * rng.normal(size=solid.size)), solid.on_free(rng.normal(size=solid.size))
+    tangent = Tangent(solid, Cholesky(MPI.COMM_SELF))
+    assert tangent.certify(np.zeros(solid.size))
+    found = tangent.direction(here, force, goal=1e-9, most=100)
+    exact = np.zeros(solid.size)
+    exact[solid.free] = np.linalg.solve(free_block(solid, solid.tangent(here)), force[solid.free])
+    assert not found.negative
+    assert found.iterations > 2
+    assert np.linalg.norm(found.step - exact) < 1e-6 * np.linalg.norm(exact)
+    assert tangent.factorisations == 1
+
+
+def test_negative_curvature_is_met_and_the_lowest_mode_found(column, straight) -> None:
+    solid = column.solid
+    tangent = Tangent(solid, Cholesky(MPI.COMM_SELF))
+    tangent.renew(straight)
+    assert tangent.met_negative
+    assert tangent.factorisations == 2  # K, in vain, and its stand-in
+    mode = tangent.lowest_mode(straight)
+    pencil = [free_block(solid, matrix(straight)) for matrix in (solid.tangent, solid.tension_tangent)]
+    values, vectors = scipy.linalg.eigh(*pencil)
+    assert mode.curvature == pytest.approx(values[0], rel=1e-3)
+    shape = mode.shape[solid.free]
+    along = vectors[:, 0] @ pencil[1] @ shape / np.sqrt(shape @ pencil[1] @ shape)
+    assert abs(along) == pytest.approx(1.0, abs=1e-3)
+    assert tangent.direction(straight, shape_of(solid, vectors[:, 0]), 1e-3).negative
+
+
+def shape_of(solid: Solid, free: np.ndarray) -> np.ndarray:
+    full = np.zeros(solid.size)
+    full[solid.free] = free
+    return full
+
+
+def test_a_kick_lowers_the_energy_to_the_side_of_the_imperfection(column, straight) -> None:
+    solid, sway = column.solid, []
+    for sign in (1, -1):
+        tangent = Tangent(solid, Cholesky(MPI.COMM_SELF))
+        tangent.renew(straight)
+        state = State.at(solid, straight)
+        lower = kick(solid, tangent, state, sign)
+        assert lower is not None
+        assert lower.energy < state.energy
+        sway.append((lower.u - straight)[::2])
+    assert sway[0] == pytest.approx(-sway[1], abs=1e-9)
+    assert np.abs(sway[0]).max() > 0.01
+
+
+def test_a_solve_uses_the_factor_of_the_solution_it_starts_from(panel, body, design) -> None:
+    points, controls = panel.points(design).numpy(), np.array([20.0, -15.0])
+    start = body.solve(points, controls, LAW.values)
+    moved = panel.points((design * 1.01).clamp(0.1, 0.9)).numpy()
+    again = body.solve(moved, 1.01 * controls, LAW.values, start).record
+    assert again.warm
+    assert again.factorisations == 1  # the certificate's
+    forgotten = body.solve(points, 0.5 * controls, LAW.values)  # two slots: the start's factor is overwritten
+    late = body.solve(moved, 1.01 * controls, LAW.values, start).record
+    assert forgotten.record.certified
+    assert late.certified
+
+
+def test_a_drive_may_turn_a_facet() -> None:
+    mesh = strip(10.0, 10.0, 4, 4)
+    body = Body(mesh, LAW, Boundary(("bottom",), (Drive("top", turn(30.0, (5.0, 10.0)), 1.0),)), comm=MPI.COMM_SELF)
+    solution = body.solve(mesh.points, np.ones(1), LAW.values)
+    top = np.unique(mesh.facet("top"))
+    c, s = np.cos(np.pi / 6), np.sin(np.pi / 6)
+    turned = (mesh.points[top] - [5.0, 10.0]) @ np.array([[c, s], [-s, c]]) + [5.0, 10.0]
+    assert mesh.points[top] + body.displacement(solution)[top] == pytest.approx(turned)
+
+
+def test_the_record_says_whether_a_bifurcation_was_passed(column) -> None:
+    points = column.solid.mesh.points
+    assert not column.solve(points, np.array([-0.05]), LAW.values).record.bifurcation
+    assert column.solve(points, np.array([-3.0]), LAW.values).record.bifurcation
