@@ -41,12 +41,10 @@ class Multigrid:
             self._prolongation, self._held = _prolongation(self._linear, solid)
         self._random = solid.on_free(np.random.default_rng(solid.comm.rank).standard_normal(solid.size))
         self._ksp = PETSc.KSP()
-        self._matrix, self._metric = PETSc.Mat(), PETSc.Mat()
+        self._matrix = PETSc.Mat()
 
-    def factorise(self, matrix: PETSc.Mat, metric: PETSc.Mat | None = None) -> bool:
+    def factorise(self, matrix: PETSc.Mat) -> bool:
         """Set up for the symmetric `matrix`; returns, and remembers in `positive`, whether it is positive definite.
-
-        The cycle is built from `metric`, a positive-definite matrix near `matrix`, or from the matrix itself.
 
         The test: conjugate gradients on a random right-hand side r. While their Ritz values theta_i are positive, the
         residual's share in a mode of negative stiffness lambda is r's share times the product of 1 + |lambda| / theta_i:
@@ -60,10 +58,8 @@ class Multigrid:
         if not self._matrix:
             self._x, self._b = matrix.createVecs()
         self._keep(matrix, self._matrix)
-        if metric is not None:
-            self._keep(metric, self._metric)
         try:
-            self._set_up(self._matrix if metric is None else self._metric, metric or matrix)
+            self._set_up(matrix)
             if not _sound(self._ksp.getPC()):
                 return False
             self._run(self._random, 1e-6)
@@ -73,7 +69,7 @@ class Multigrid:
                 raise
             return False
         # A cycle of sound smoothers only falls short of K^-1: a Ritz value far above 1 is a smoother that went astray.
-        most = 2.0 if metric is None and self._ksp.getPC().getType() in CYCLES else np.inf
+        most = 2.0 if self._ksp.getPC().getType() in CYCLES else np.inf
         self.positive = self._ksp.getConvergedReason() > 0 and bool(ritz.min() > 0 and ritz.max() < most)
         return self.positive
 
@@ -98,7 +94,7 @@ class Multigrid:
         matrix.convert(PETSc.Mat.Type.AIJ if self._prolongation is None else PETSc.Mat.Type.BAIJ, out=mine)
         mine.assemble()  # a copied AIJ matrix would leave a Gauss-Seidel smoother the diagonal of the one before
 
-    def _set_up(self, metric: PETSc.Mat, rows: PETSc.Mat) -> None:
+    def _set_up(self, rows: PETSc.Mat) -> None:
         self._ksp.destroy()  # a set-up that broke down leaves nothing behind
         solid, modes = self._solid, _rigid_modes(self._linear, self._solid)
         self._ksp = ksp = PETSc.KSP().create(solid.domain.comm)
@@ -106,12 +102,12 @@ class Multigrid:
         ksp.setType(PETSc.KSP.Type.CG)
         ksp.setNormType(PETSc.KSP.NormType.NATURAL)
         ksp.setComputeEigenvalues(True)
-        ksp.setOperators(self._matrix, metric)
+        ksp.setOperators(self._matrix)
         cycle = ksp.getPC()
         if self._prolongation is None:
             default_option("pc_gamg_threshold", "0.01")  # without it, a quarter more iterations
             if solid.degree == 1:
-                metric.setNearNullSpace(modes)
+                self._matrix.setNearNullSpace(modes)
             cycle.setType(PETSc.PC.Type.GAMG)
         else:
             coarse = rows.ptap(self._prolongation)

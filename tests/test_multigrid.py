@@ -119,22 +119,6 @@ def test_a_cycle_that_inverts_the_negative_mode_too_does_not_hide_it(monkeypatch
     assert mine.factorise(matrix)  # so that is what the look at the levels is for
 
 
-def test_a_positive_metric_decides_for_an_indefinite_matrix() -> None:
-    solid = Solid(SPACE.mesh, LAW, boundary(SPACE))
-    matrix = solid.tangent(np.zeros(solid.size))
-    metric, diagonal = matrix.copy(), matrix.getDiagonal()
-    mine, rhs = Multigrid(solid), solid.on_free(np.ones(solid.size))
-    metric.scale(0.1)
-    assert mine.factorise(matrix, metric), "a metric may be smaller than the matrix"
-    metric.scale(10.0)
-    assert mine.factorise(matrix, metric)
-    residual = metric * _vector(metric, mine.solve(rhs, 1e-10))
-    assert residual.array == pytest.approx(rhs, abs=1e-6)
-    diagonal.array[:] -= 10.0 * solid.on_free(solid.mass)
-    matrix.setDiagonal(diagonal)
-    assert not mine.factorise(matrix, metric)
-
-
 def _vector(matrix: PETSc.Mat, values: Floats) -> PETSc.Vec:
     vector = matrix.createVecRight()
     vector.array[:] = values
