@@ -8,6 +8,7 @@ import torch
 
 from benchmarks.gradient import Problem, relative_error, taylor_order
 from mnnfem.bridge import Bridge
+from mnnfem.factor import Cholesky
 from mnnfem.geometry import Geometry
 from mnnfem.material import NeoHookean
 
@@ -76,3 +77,17 @@ def test_second_derivatives_are_refused(problem: Problem) -> None:
     loss = bridge(problem.geometry.points(inputs["radii"]), inputs["controls"], inputs["material"]).displacement.sum()
     with pytest.raises(RuntimeError, match="first derivatives only"):
         torch.autograd.grad(loss, inputs["controls"], create_graph=True)
+
+
+def test_the_gradient_is_of_the_returned_state_whatever_factor_serves(problem: Problem, monkeypatch) -> None:
+    """The factor of a state near by gives the same gradient: conjugate gradients on the right tangent see to it."""
+    points = problem.geometry.points(torch.from_numpy(problem.radii)).numpy()
+    body, seed = problem.body(), problem.weights[0].numpy()
+    solution = body.solve(points, problem.controls[0], problem.material)
+    expected = body.vjp(solution, seed)
+    other = Cholesky(body.solid.comm)
+    assert other.factorise(body.solid.tangent(0.98 * solution.displacement))
+    monkeypatch.setattr(body.equilibrium, "factor", lambda _: other)
+    found = body.vjp(solution, seed)
+    assert found.points == pytest.approx(expected.points, rel=1e-7, abs=1e-8 * np.abs(expected.points).max())
+    assert found.controls == pytest.approx(expected.controls, rel=1e-8)
