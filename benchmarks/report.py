@@ -10,19 +10,28 @@ from pathlib import Path
 from typing import NoReturn
 
 
-def bench_main(description: str, measure: Callable[[], tuple[dict[str, float], list[str]]]) -> NoReturn:
-    """Run `measure`, which returns figures by name and the bars missed, and report."""
+def bench_main(
+    description: str,
+    measure: Callable[[], tuple[dict[str, float], list[str]]],
+    picture: Callable[[Path], None] | None = None,
+) -> NoReturn:
+    """Run `measure`, which returns figures by name and the bars missed, and report; `picture` draws what it found."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as one flat JSON object")
-    arguments = parser.parse_args()
-    if arguments.json and not arguments.json.parent.is_dir():
-        parser.error(f"--json {arguments.json}: there is no folder {arguments.json.parent}.")
+    if picture:
+        parser.add_argument("--picture", type=Path, metavar="FILE", help="also draw it, PNG")
+    arguments = vars(parser.parse_args())
+    for name, path in arguments.items():
+        if path and not path.parent.is_dir():
+            parser.error(f"--{name} {path}: there is no folder {path.parent}.")
     figures, missed = measure()
     width = max(map(len, figures))
     for name, value in figures.items():
         print(f"{name:<{width}}  {value:.4g}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+    if arguments["json"]:
+        arguments["json"].write_text(json.dumps(figures, indent=2) + "\n")
+    if picture and arguments["picture"]:
+        picture(arguments["picture"])
     for bar in missed:
         print(f"missed: {bar}", file=sys.stderr)
     sys.exit(1 if missed else 0)
