@@ -10,14 +10,24 @@ from pathlib import Path
 from typing import NoReturn
 
 
-def bench_main(description: str, measure: Callable[[], tuple[dict[str, float], list[str]]]) -> NoReturn:
-    """Run `measure`, which returns figures by name and the bars missed, and report."""
+def bench_main(
+    description: str,
+    measure: Callable[[], tuple[dict[str, float], list[str]]],
+    picture: Callable[[Path], None] | None = None,
+) -> NoReturn:
+    """Run `measure`, which returns figures by name and the bars missed, and report; `picture` draws what it found."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as one flat JSON object")
-    arguments = parser.parse_args()
-    if arguments.json and not arguments.json.parent.is_dir():
-        parser.error(f"--json {arguments.json}: there is no folder {arguments.json.parent}.")
-    finish(*measure(), arguments.json)
+    if picture:
+        parser.add_argument("--picture", type=Path, metavar="FILE", help="also draw it, PNG")
+    arguments = vars(parser.parse_args())
+    for name, path in arguments.items():
+        if path and not path.parent.is_dir():
+            parser.error(f"--{name} {path}: there is no folder {path.parent}.")
+    figures, missed = measure()
+    if picture and arguments["picture"]:
+        picture(arguments["picture"])
+    finish(figures, missed, arguments["json"])
 
 
 def finish(figures: Mapping[str, float], missed: Sequence[str], file: Path | None) -> NoReturn:

@@ -110,6 +110,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.seed < 0 or arguments.n < 1:
         parser.error("--seed must be at least 0 and -n at least 1.")
+    if arguments.json and not arguments.json.parent.is_dir():
+        parser.error(f"--json {arguments.json}: there is no folder {arguments.json.parent}.")
     if arguments.only_own:
         print(json.dumps([asdict(own(sheet(arguments.seed, k))) for k in range(arguments.n)]))
         return

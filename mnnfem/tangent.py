@@ -127,7 +127,7 @@ class Tangent:
             along = image + size / before * along
         return Direction(step, False, k + 1)
 
-    def lowest_mode(self, u: Floats, steps: int = 16) -> Mode:
+    def lowest_mode(self, u: Floats, steps: int = 24) -> Mode:
         """The v of least v'Kv / v'Av, by Lanczos on A^-1 K in the A inner product, reorthogonalised.
 
         The start is fixed and lopsided: it has a share of every mode, is the same for any number of ranks, and
