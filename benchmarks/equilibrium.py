@@ -9,7 +9,8 @@
     torch-fem forward and gradient >= 100 x faster, 4x5 round pores, 5 % compression (only where torch-fem is installed)
     growth    60k to 1M dofs in space: exponent <= 1.15, at most 16 GB (see `benchmarks.growth`)
 
-One thread; best of several runs, alternating where they are compared.
+Processor seconds of one thread, so that a shared machine does not blur them; best of several runs, alternating where
+they are compared.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ COUNTED = {Solid: ("energy", "residual", "tangent_action", "tangent", "tension_t
 
 
 def seconds(run: Callable[[], Any], times: int) -> float:
-    """Least wall time of `times` runs."""
+    """Least processor time of `times` runs."""
     taken = []
     for _ in range(times):
-        began = time.perf_counter()
+        began = time.process_time()
         run()
-        taken.append(time.perf_counter() - began)
+        taken.append(time.process_time() - began)
     return min(taken)
 
 
@@ -133,17 +134,18 @@ def warm(kind: str, number: int, times: int = 3) -> Figures:
         colds, warms, cheapest = [], [], np.inf
         for _ in range(times):
             start = body.solve(case.points, CONTROL, material)
-            began = time.perf_counter()
+            began = time.process_time()
             try:
                 record = body.solve(moved, control, material, start).record
             except EquilibriumError:
                 lost += 1
                 break
-            warms.append(time.perf_counter() - began)
+            warms.append(time.process_time() - began)
             cheapest = record.factorisations - 1
             colds.append(seconds(lambda body=body, c=control, m=moved, p=material: body.solve(m, c, p), 1))
-        plain = PlainNewton(body.solid).solve(moved, control, material)
-        rows.append((body.solid.size, cheapest, min(warms), min(colds) / min(warms), plain.seconds / min(warms)))
+        plain = PlainNewton(body.solid)
+        other = seconds(lambda plain=plain, c=control, m=moved, p=material: plain.solve(m, c, p), 1)
+        rows.append((body.solid.size, cheapest, min(warms), min(colds) / min(warms), other / min(warms)))
     dofs, factorisations, took, own, other = np.median(rows, axis=0)
     return {
         f"warm, {kind}: dofs, median": dofs,

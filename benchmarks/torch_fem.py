@@ -38,7 +38,7 @@ class TorchFem:
     residual, reaction   norms over free and prescribed degrees of freedom, N/mm;  dofs: how many there are
     least_det_f   over its quadrature points: its own checks do not see an inverted state
     iterations    of Newton: linear systems, failed increments included
-    forward, backward    seconds, without building the model
+    forward, backward    processor seconds, without building the model
     """
 
     displacement: Floats
@@ -80,7 +80,7 @@ def torchfem_solve(
             where = _on_facet(mesh.facet(name), edges, len(points))
             model.constraints[where] = True
             model.displacements[where] = torch.tensor(displacement, dtype=torch.float64)
-        begin = time.perf_counter()
+        begin = time.process_time()
         u, force, _, F, _ = model.solve(
             torch.linspace(0.0, 1.0, increments + 1),
             max_iter=30,
@@ -91,10 +91,10 @@ def torchfem_solve(
             growth_factor=growth_factor,
             method=method,
         )
-        solved, iterations = time.perf_counter(), model.iterations
+        solved, iterations = time.process_time(), model.iterations
         if seed is not None:
             (torch.from_numpy(seed) * u[: len(points)]).sum().backward()
-        done = time.perf_counter()
+        done = time.process_time()
         free, least = ~model.constraints, torch.linalg.det(F).min().item()
         return TorchFem(
             displacement=u[: len(points)].detach().numpy(),
