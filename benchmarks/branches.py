@@ -34,7 +34,7 @@ LATTICES = [
         ((4, 4), (5, 5), (6, 4)), ("round", "square"), (0.08, 0.15, 0.25), (0.3, 0.46)
     )
 ]
-SHOWN = (Lattice(4, 4, "round", 0.15, 0.3), Lattice(4, 4, "square", 0.15, 0.3))
+SHOWN = (Lattice(4, 4, "round", 0.15, 0.3), Lattice(4, 4, "square", 0.15, 0.46))
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,9 @@ def measure_column() -> tuple[dict[str, float], list[str]]:
         }
         if not (sway > 0 and mirror <= SAME and all(one.record.certified for one in solved.values())):
             missed.append(f"at {multiple:g} buckling shortenings: sway {sway:.3g} mm, mirror image off by {mirror:.1e}")
-        missed += [f"{key} is {figures[key]:.4f}" for key in (f"{name}_sway_error", f"{name}_load_error") if abs(figures[key]) > BAR]
+        missed += [
+            f"{key} is {figures[key]:.4f}" for key in (f"{name}_sway_error", f"{name}_load_error") if abs(figures[key]) > BAR
+        ]
         if not (straight.complete and figures[f"{name}_straight_energy"] > 1):
             missed.append(f"{name}: no straight state of more energy")
     return figures, missed
@@ -124,14 +126,22 @@ def measure_column() -> tuple[dict[str, float], list[str]]:
 def measure_lattices(pairs: dict[Lattice, Pair]) -> tuple[dict[str, float], list[str]]:
     """Figures of the lattices over all, the bars missed, and a line each on the way."""
     missed: list[str] = []
-    print("lattice                                energies +, - (mJ/mm)     images        factors  plain: energy, solves, state")
+    print(
+        "lattice                                energies +, - (mJ/mm)     images        factors  plain: energy, solves, state"
+    )
     for lattice in LATTICES:
         pair = pairs[lattice] = solve_pair(lattice)
         first, second = (pair.solutions[sign].record for sign in (1, -1))
         state = "stable" if pair.judged.certified else "unstable" if pair.judged.balanced else "not balanced"
-        plain = f"{pair.plain.energy / first.energy:6.3f} {pair.plain.solves:4d} {state}" if pair.plain.complete else pair.plain.reason
+        plain = (
+            f"{pair.plain.energy / first.energy:6.3f} {pair.plain.solves:4d} {state}"
+            if pair.plain.complete
+            else pair.plain.reason
+        )
         factors = f"{first.factorisations:3d} {second.factorisations:3d}"
-        print(f"{lattice.name:36} {first.energy:12.6f} {second.energy:12.6f}  {pair.verdict:12} {factors}   {plain}", flush=True)
+        print(
+            f"{lattice.name:36} {first.energy:12.6f} {second.energy:12.6f}  {pair.verdict:12} {factors}   {plain}", flush=True
+        )
         if pair.verdict in ("not selected", "unrelated"):
             missed.append(f"{lattice.name}: the two signs lead to states that are {pair.verdict}")
     every = list(pairs.values())

@@ -17,6 +17,8 @@ from mnnfem.material import NeoHookean
 from mnnfem.mesh import Floats
 from tests.conftest import strip
 
+LAW = NeoHookean()
+
 
 @dataclass(frozen=True)
 class Bent:
@@ -47,7 +49,7 @@ class Column:
     length: float = 80.0
     columns: int = 2
     rows: int = 80
-    law: NeoHookean = NeoHookean()
+    law: NeoHookean = LAW
 
     @property
     def modulus(self) -> float:

@@ -36,10 +36,11 @@ def kick(solid: Solid, tangent: Tangent, state: State, imperfection: int) -> Sta
 
 
 def lopsided(solid: Solid, tangent: Tangent, u: Floats) -> Floats:
-    """Displacement of unit energy (by the factored matrix) under body forces along the axis of the prescribed motion, growing along it.
+    """Displacement of unit energy (by the factored matrix) under body forces along the axis of the prescribed motion.
 
-    Mirrored across that axis it stays as it is: so the two signs of an imperfection lead to exact mirror images, as
-    often as the branch divides. Turned end for end it does not: so no division is left to rounding.
+    They grow along that axis. Mirrored across it the displacement stays as it is: so the two signs of an imperfection
+    lead to exact mirror images, as often as the branch divides. Turned end for end it does not: so no division is left
+    to rounding.
     """
     dim, points = solid.dofs.dim, solid.mesh.points
     moved = solid.comm.allreduce((np.where(solid.prescribed, u, 0.0).reshape(-1, dim) ** 2).sum(axis=0), op=MPI.SUM)

@@ -138,25 +138,24 @@ class Tangent:
         start = solid.on_free(solid.mass * (np.tile(0.618 ** np.arange(solid.dofs.dim), solid.dofs.owned) + scaled))
         image = self.solve(start)
         scale = solid.dot(start, image) ** 0.5
-        modes, forces = [image / scale], [start / scale]  # forces = A modes
+        modes, forces = np.empty((2, steps, solid.size))  # forces = A modes
+        modes[0], forces[0] = image / scale, start / scale
         projected = np.zeros((steps, steps))
         for k in range(steps):
             force = solid.on_free(solid.tangent_action(u, modes[k]))
             for _ in range(2):
-                for j, mode in enumerate(modes):
-                    share = solid.dot(mode, force)
-                    projected[j, k] += share
-                    force = force - share * forces[j]
+                shares = solid.comm.allreduce(modes[: k + 1] @ force)
+                projected[: k + 1, k] += shares
+                force -= shares @ forces[: k + 1]
             image = self.solve(force)
             size = max(solid.dot(force, image), 0.0) ** 0.5
             if k + 1 == steps or size < 1e-10:
                 break
             projected[k + 1, k] = size
-            modes.append(image / size)
-            forces.append(force / size)
+            modes[k + 1], forces[k + 1] = image / size, force / size
         count = k + 1
         values, vectors = np.linalg.eigh(0.5 * (projected + projected.T)[:count, :count])
-        shape: Floats = np.einsum("k,ki->i", vectors[:, 0], np.array(modes[:count]))
+        shape: Floats = vectors[:, 0] @ modes[:count]
         peak = float(solid.comm.allreduce(np.abs(shape).max(initial=0.0), op=MPI.MAX))
         shape *= (1.0 if solid.dot(start, shape) >= 0 else -1.0) / peak
         return Mode(shape, float(values[0]))
