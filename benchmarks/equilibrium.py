@@ -9,8 +9,7 @@
     torch-fem forward and gradient >= 100 x faster, 4x5 round pores, 5 % compression (only where torch-fem is installed)
     growth    60k to 1M dofs in space: exponent <= 1.15, at most 16 GB (see `benchmarks.growth`)
 
-Processor seconds of one thread, so that a shared machine does not blur them; best of several runs, alternating where
-they are compared.
+Processor seconds of one thread, so that a shared machine does not blur them; runs alternate where they are compared.
 """
 
 from __future__ import annotations
@@ -85,22 +84,13 @@ def floor(name: str, cases: list[Sheet], times: int) -> Figures:
         def solve(body: Body = body, points: Floats = points, case: Sheet = case) -> None:
             body.solve(points, CONTROL, case.law.values)
 
-        matrix = solid.tangent(u)
-        factor.factorise(matrix)
-        alone = {
-            "energy": lambda solid=solid, u=u: solid.energy(u),
-            "residual": lambda solid=solid, u=u: solid.residual(u),
-            "tangent_action": lambda solid=solid, u=u: solid.tangent_action(u, u),
-            "tangent": lambda solid=solid, u=u: solid.tangent(u),
-            "tension_tangent": lambda solid=solid, u=u: solid.tension_tangent(u),
-            "solve": lambda factor=factor, u=u: factor.solve(u),
-        }
-        prices = {key: seconds(run, 4 * times) for key, run in alone.items()}
-        solid.tangent(u)
-        prices["factorise"] = seconds(lambda factor=factor, matrix=matrix: _factor_again(factor, matrix), 2 * times)
-        forward = seconds(solve, times)
-        calls = counted(solve)
-        ratios.append(forward / sum(count * prices[key] for key, count in calls.items()))
+        calls, shares, took = counted(solve), [], []
+        for _ in range(times):  # what slows the machine slows both
+            prices = one_by_one(solid, factor, u, 5)
+            took.append(seconds(solve, 1))
+            shares.append(took[-1] / sum(count * prices[key] for key, count in calls.items()))
+        ratios.append(float(np.median(shares)))
+        forward = float(np.median(took))
         seed = np.random.default_rng(0).normal(size=points.shape)
         solution = body.solve(points, CONTROL, case.law.values)
         gradients.append(seconds(lambda body=body, solution=solution, seed=seed: body.vjp(solution, seed), times) / forward)
@@ -116,10 +106,26 @@ def floor(name: str, cases: list[Sheet], times: int) -> Figures:
     }
 
 
-def _factor_again(factor: Cholesky, matrix: Any) -> None:
-    matrix.assemble()
-    matrix.stateIncrease()
+def one_by_one(solid: Solid, factor: Cholesky, u: Floats, times: int) -> dict[str, float]:
+    """Median time of each operation alone, taken in turn: so each finds the caches as the others leave them."""
+    matrix = solid.tangent(u)
     factor.factorise(matrix)
+
+    def factorise() -> None:
+        matrix.stateIncrease()  # or PETSc would keep the factor
+        factor.factorise(matrix)
+
+    operations: dict[str, Callable[[], Any]] = {
+        "energy": lambda: solid.energy(u),
+        "residual": lambda: solid.residual(u),
+        "tangent_action": lambda: solid.tangent_action(u, u),
+        "tension_tangent": lambda: solid.tension_tangent(u),
+        "tangent": lambda: solid.tangent(u),
+        "factorise": factorise,
+        "solve": lambda: factor.solve(u),
+    }
+    taken = [{name: seconds(run, 1) for name, run in operations.items()} for _ in range(times)]
+    return {name: float(np.median([one[name] for one in taken])) for name in operations}
 
 
 def warm(kind: str, number: int, times: int = 3) -> Figures:
