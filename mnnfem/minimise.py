@@ -15,6 +15,7 @@ from mnnfem.state import State
 from mnnfem.tangent import Tangent
 
 PATIENCE = 5  # steps with a factor before it may be given up
+INNER = 1.3  # work of an inner iteration (product and triangular solves) against a step's energy and residual
 
 
 class Stalled(Exception):
@@ -63,13 +64,13 @@ class Minimiser:
     def run(self, state: State, tolerance: float, iterations: int) -> State:
         """From a state of finite energy to one whose residual is below tolerance x reaction. Raises Stalled."""
         memory, cycle = _Memory(self.solid), self._cycle(1, state)
-        indefinite = False
+        indefinite = fresh = False
         for _ in range(iterations):
             goal = tolerance * state.scale
             if state.norm <= goal:
                 return state
             if cycle.over(goal):
-                memory, cycle = _Memory(self.solid), self._renew(state, indefinite)
+                memory, cycle, fresh = _Memory(self.solid), self._renew(state, indefinite), True
             self.iterations += 1
             # Newton's own convergence is quadratic: ask as much of the linear solve (Eisenstat and Walker 1996), not more.
             aim = float(np.clip(max(state.norm / state.scale, 0.3 * goal / state.norm), 1e-3, 0.3))
@@ -84,15 +85,15 @@ class Minimiser:
                     continue
             found = self._search(state, direction.step)
             if found is None:
-                if not cycle.falls:
+                if fresh:
                     raise Stalled("the energy does not fall any further")
-                memory, cycle = _Memory(self.solid), self._renew(state, indefinite)
+                memory, cycle, fresh = _Memory(self.solid), self._renew(state, indefinite), True
                 continue
             memory.add(found.u - state.u, found.free - state.free)
             cycle.norms.append(found.norm)
             cycle.falls.append(state.energy - found.energy)
-            cycle.works.append(1 + 1.3 * direction.iterations)
-            state = found
+            cycle.works.append(1 + INNER * direction.iterations)
+            state, fresh = found, False
         raise Stalled(f"no convergence in {iterations} iterations")
 
     def kick(self, state: State) -> State | None:
