@@ -14,6 +14,7 @@ Processor seconds of one thread, so that a shared machine does not blur them; ru
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -204,17 +205,24 @@ def against_torch_fem() -> Figures:
     }
 
 
+def told(figures: Figures) -> Figures:
+    """The figures, shown on the way to the table."""
+    for name, value in figures.items():
+        print(f"... {name}: {value:.4g}", file=sys.stderr, flush=True)
+    return figures
+
+
 def measure() -> tuple[Figures, list[str]]:
     """Figures by name, and the bars missed."""
-    figures = floor("10k", [sheet(7, k) for k in (0, 1, 2, 3, 4)], times=5)
-    figures |= floor("60k", [sheet(7, k, divisions=2, layers=8) for k in (0, 1, 2, 3, 4)], times=2)
+    figures = told(floor("10k", [sheet(7, k) for k in (0, 1, 2, 3, 4)], times=5))
+    figures |= told(floor("60k", [sheet(7, k, divisions=2, layers=8) for k in (0, 1, 2, 3, 4)], times=2))
     problem = Problem.random(star_pores(layers=3), seed=0)
     gradient = problem.gradient()
     for name in ("radii", "controls"):
-        figures[f"gradient: error, {name}"] = relative_error(problem, gradient, name)
+        figures |= told({f"gradient: error, {name}": relative_error(problem, gradient, name)})
     for kind in KINDS:
-        figures |= warm(kind, 5)
-    figures |= against_torch_fem()
+        figures |= told(warm(kind, 5))
+    figures |= told(against_torch_fem())
     grown, missed = growth.measure()
     figures |= grown
     bars = [("10k: forward / floor", 1.25), ("60k: forward / floor", 1.15)]
