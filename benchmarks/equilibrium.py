@@ -150,6 +150,8 @@ def warm(kind: str, number: int, times: int = 3) -> Figures:
             warms.append(time.process_time() - began)
             cheapest = record.factorisations - 1
             colds.append(seconds(lambda body=body, c=control, m=moved, p=material: body.solve(m, c, p), 1))
+        if not warms:
+            continue
         plain = PlainNewton(body.solid)
         other = seconds(lambda plain=plain, c=control, m=moved, p=material: plain.solve(m, c, p), 1)
         rows.append((body.solid.size, cheapest, min(warms), min(colds) / min(warms), other / min(warms)))

@@ -12,7 +12,7 @@ from mnnfem.minimise import Minimiser, Stalled
 from mnnfem.multigrid import Solver
 from mnnfem.solid import Solid
 from mnnfem.state import State
-from mnnfem.tangent import Direction, Tangent
+from mnnfem.tangent import MOST, Direction, Tangent
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Climb:
         """
         force = -(state.residual + self.solid.tangent_action(state.u, increment))
         heading = self.tangent.direction(state.u, force, 0.1)
-        if heading.negative or heading.iterations < 8 or not self.minimiser.undecided:
+        if heading.negative or heading.iterations < MOST or not self.minimiser.undecided:
             return heading
         self.tangent.renew(state.u)
         return self.tangent.direction(state.u, force, 0.1)

@@ -14,6 +14,7 @@ from mnnfem.multigrid import Solver
 from mnnfem.solid import Solid
 
 Inverse = Callable[[Floats], Floats]
+MOST = 8  # iterations for a direction: more would cost what a new factor costs
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Tangent:
         """A^-1 applied to the free part of a force; an iterative solver goes to a relative `tolerance`."""
         return self._active.solve(self.solid.on_free(force), tolerance)
 
-    def direction(self, u: Floats, force: Floats, goal: float, inverse: Inverse | None = None, most: int = 8) -> Direction:
+    def direction(self, u: Floats, force: Floats, goal: float, inverse: Inverse | None = None, most: int = MOST) -> Direction:
         """K(u)^-1 force on the free degrees of freedom, roughly, by conjugate gradients preconditioned by `inverse` (A^-1).
 
         They end when the residual has fallen by `goal` in the norm of the inverse, after `most` iterations, or at
