@@ -8,10 +8,11 @@ from mpi4py import MPI
 from mnnfem.adjoint import Adjoint, Gradients
 from mnnfem.boundary import Boundary
 from mnnfem.continuation import Effort
-from mnnfem.equilibrium import Equilibrium, Solution
+from mnnfem.equilibrium import Equilibrium, Solution, Start
 from mnnfem.material import NeoHookean
 from mnnfem.mesh import Floats, Ints, Mesh
 from mnnfem.solid import Solid
+from mnnfem.transfer import Transfer
 
 
 class Body:
@@ -43,7 +44,7 @@ class Body:
         """InputError for inputs that cannot be solved; cheap, and changes nothing."""
         self.equilibrium.check(points, controls, material)
 
-    def solve(self, points: Floats, controls: Floats, material: Floats, start: Solution | None = None) -> Solution:
+    def solve(self, points: Floats, controls: Floats, material: Floats, start: Solution | Start | None = None) -> Solution:
         """The certified equilibrium at `points` (n, d) mm, `controls` (c,) mm; EquilibriumError if there is none."""
         return self.equilibrium.solve(points, controls, material, start)
 
@@ -54,3 +55,7 @@ class Body:
     def vjp(self, solution: Solution, seed: Floats) -> Gradients:
         """Gradients of the function whose derivative by `displacement` is `seed` (n, d)."""
         return self.adjoint.vjp(solution, seed)
+
+    def carrier(self, other: Body, was: Floats, now: Floats) -> Transfer:
+        """What turns solutions of `other`, the same body on another mesh, into starts; nodes at `was` there, `now` here."""
+        return Transfer(other.solid, was, self.solid, now)

@@ -71,6 +71,17 @@ class Solution:
     stamp: int = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Start:
+    """Where a solve may start that is nobody's solution: a state carried over from another mesh. It has no factor.
+
+    displacement  this rank's own degrees of freedom, mm, prescribed ones by controls (c,) mm
+    """
+
+    displacement: Floats
+    controls: Floats
+
+
 class Equilibrium:
     """Solves one `Solid`. Keeps the factors of its last `factors` solutions for their gradients."""
 
@@ -80,10 +91,10 @@ class Equilibrium:
         self._stamps = [-1] * factors
         self._count = 0
 
-    def solve(self, points: Floats, controls: Floats, material: Floats, start: Solution | None = None) -> Solution:
+    def solve(self, points: Floats, controls: Floats, material: Floats, start: Solution | Start | None = None) -> Solution:
         """The equilibrium at `points` (n, d) mm under `controls` (c,) mm.
 
-        Ramped from the undeformed state, or from `start` (another design's or control's solution), from
+        Ramped from the undeformed state, or from `start` (another design's, control's or mesh's solution), from
         which it falls back to the undeformed state; with `refuse_overlap` also where walls have passed through each
         other, as another branch may be free of that. Raises InputError for values out of range or inverted
         elements, EquilibriumError where no certified state was reached.
@@ -157,10 +168,11 @@ class Equilibrium:
                 f"{measures[inverted[0]]:.3g} mm^{mesh.dim}: keep the design inside its bounds, or mesh it again."
             )
 
-    def _nearest_factor(self, start: Solution) -> Solver | None:
+    def _nearest_factor(self, start: Solution | Start) -> Solver | None:
         """The factor of a solution, or of the one solved last where that is gone; None if it is of no use."""
-        kept = self._stamps[start.slot] == start.stamp
-        factor = self._factors[start.slot if kept else self._count % len(self._factors) - 1]
+        last = self._count % len(self._factors) - 1
+        kept = isinstance(start, Solution) and self._stamps[start.slot] == start.stamp
+        factor = self._factors[start.slot if isinstance(start, Solution) and kept else last]
         return factor if factor.positive else None
 
     def factor(self, solution: Solution) -> Solver:

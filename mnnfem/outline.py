@@ -14,6 +14,7 @@ from mnnfem.errors import InputError
 from mnnfem.extension import Extended, Extension
 from mnnfem.geometry import Geometry
 from mnnfem.mesh import Floats, Ints, Mesh, gmsh_model, read_gmsh
+from mnnfem.onerank import done_once
 from mnnfem.parameters import Parameters
 from mnnfem.polygons import Fault, Polygons, find_fault, refuse_misnumbered
 
@@ -64,7 +65,7 @@ def outlined(outline: Outline, parameters: Parameters, design: Floats | None = N
     fault = find_fault(outline.polygons, points)
     if fault is not None:
         raise InputError(_advice(outline, parameters, made_at, fault))
-    mesh, nodes = _meshed(outline, points, size)
+    mesh, nodes = done_once(lambda: _meshed(outline, points, size))
     build = partial(outlined, outline, parameters, size=size)
     return Geometry(mesh, parameters, Extended(Extension(mesh, nodes), outline.at), made_at, build)
 
