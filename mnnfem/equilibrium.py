@@ -6,8 +6,8 @@ energy is then minimised by truncated Newton directions: conjugate gradients on 
 preconditioned by a factor that is kept for as long as it pays. Where the tangent is indefinite the factor is
 that of the tangent without compressive stresses. The first negative curvature on the way, and every state
 whose tangent is not positive definite, is left along the lowest mode, by the sign of the imperfection. The last
-factor is the certificate, and the adjoint's. A solve that starts from a solution starts from its factor too, and
-as a rule needs no other before its certificate.
+factor is the certificate, and the adjoint's: of the tangent at the state returned, or so near it that this one is
+proven by it. A solve that starts from a solution starts from its factor too, and as a rule makes no other than this.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.optimize
 import scipy.sparse as sp
 import ufl
 from mpi4py import MPI
@@ -95,6 +96,35 @@ def test_negative_curvature_is_met_and_the_lowest_mode_found(column, straight) -
     along = vectors[:, 0] @ pencil[1] @ shape / np.sqrt(shape @ pencil[1] @ shape)
     assert abs(along) == pytest.approx(1.0, abs=1e-3)
     assert tangent.direction(straight, shape_of(solid, vectors[:, 0]), 1e-3).negative
+
+
+def test_a_state_near_a_factored_one_is_certified_without_a_factor_and_never_wrongly(column, straight) -> None:
+    solid = column.solid
+
+    def least(share: float) -> float:
+        return float(np.linalg.eigvalsh(free_block(solid, solid.tangent(share * straight)))[0])
+
+    critical = scipy.optimize.brentq(least, 0.1, 1.0, xtol=1e-9)
+    for distance in (0.3, 1e-2, 1e-3, 1e-4, 1e-5):
+        tangent = Tangent(solid, Cholesky(MPI.COMM_SELF))
+        assert tangent.certify((1 - distance) * critical * straight)
+        near = (1 - 1.01 * distance) * critical * straight
+        assert tangent.certify(near)
+        assert tangent.factorisations == 1
+        assert not tangent.certify((1 + distance) * critical * straight)
+        assert tangent.factorisations == 2
+
+
+def test_a_stand_in_or_a_lent_factor_certifies_nothing(column, straight) -> None:
+    solid, rest = column.solid, np.zeros(column.solid.size)
+    lender = Tangent(solid, Cholesky(MPI.COMM_SELF))
+    lender.renew(rest)
+    borrower = Tangent(solid, Cholesky(MPI.COMM_SELF), lender.solver)
+    assert borrower.certify(rest)
+    assert borrower.factorisations == 1
+    borrower.renew(rest, indefinite=True)
+    assert borrower.certify(rest)
+    assert borrower.factorisations == 3
 
 
 def shape_of(solid: Solid, free: np.ndarray) -> np.ndarray:
