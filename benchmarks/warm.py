@@ -36,18 +36,18 @@ def warm(kind: str, number: int, times: int = 3) -> Figures:
             start = body.solve(case.points, CONTROL, material)
             began = time.process_time()
             try:
-                record = body.solve(moved, control, material, start).record
+                again = body.solve(moved, control, material, start)
             except EquilibriumError:
                 lost += 1
                 break
             warms.append(time.process_time() - began)
-            cheapest = record.factorisations - 1
+            cheapest = again.record.factorisations - 1
             colds.append(seconds(lambda body=body, c=control, m=moved, p=material: body.solve(m, c, p), 1))
         if not warms:
             continue
         plain = PlainNewton(body.solid)
         other = seconds(lambda plain=plain, c=control, m=moved, p=material: plain.solve(m, c, p), 1)
-        prices = one_by_one(body.solid, Cholesky(body.solid.domain.comm), start.displacement, 5)
+        prices = one_by_one(body.solid, Cholesky(body.solid.domain.comm), again.displacement, 5)
         bare = prices["tangent"] + prices["factorise"]
         least = min(warms)
         rows.append((body.solid.size, cheapest, least, min(colds) / least, other / least, min(colds) / bare))

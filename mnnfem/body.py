@@ -54,3 +54,7 @@ class Body:
     def vjp(self, solution: Solution, seed: Floats) -> Gradients:
         """Gradients of the function whose derivative by `displacement` is `seed` (n, d)."""
         return self.adjoint.vjp(solution, seed)
+
+    def energy_gradients(self, solution: Solution) -> Gradients:
+        """Gradients of the stored energy at an equilibrium; those in the controls are their reactions, N/mm."""
+        return self.adjoint.energy(solution)
