@@ -28,7 +28,8 @@ from benchmarks.gradient import Problem, relative_error
 from benchmarks.plain import PlainNewton
 from benchmarks.report import bench_main
 from benchmarks.sheets import CONTROL, KINDS, Sheet, sheet
-from geometries.star_pores import round_radii, star_pores
+from geometries.star_curve import round_radii
+from geometries.star_pores import star_pores
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.errors import EquilibriumError

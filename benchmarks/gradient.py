@@ -40,7 +40,7 @@ class Problem:
         rng = np.random.default_rng(seed)
         return cls(
             geometry,
-            radii=rng.uniform(0.3, 0.7, len(geometry.start)),
+            radii=rng.uniform(0.3, 0.7, len(geometry.parameters)),
             controls=rng.uniform(-15, 15, (2, 2)),
             material=NeoHookean().values,
             weights=torch.from_numpy(rng.normal(size=(2, *geometry.mesh.points.shape))),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from mpi4py import MPI
 from scipy.spatial import cKDTree
 
-from geometries.star_pores import CONTROL_POINTS, round_radii, star_pores
+from geometries.star_curve import CONTROL_POINTS, round_radii
+from geometries.star_pores import star_pores
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.continuation import Effort
@@ -39,7 +41,7 @@ class Lattice:
         pore = round_radii(largest / 2) if self.pore == "round" else np.full(CONTROL_POINTS, largest)
         panel = star_pores(self.columns, self.rows, solid=(), layers=layers, bounds=(0.1, 0.97))
         radii = np.tile(pore, self.columns * self.rows)
-        mesh = Mesh(panel.origin + (panel.motion @ radii).reshape(-1, 2), panel.mesh.cells, {})
+        mesh = Mesh(panel.motion(torch.from_numpy(radii)).numpy(), panel.mesh.cells, {})
         for axis in (0, 1):
             mesh = mirrored(mesh, axis)
         edges, y = mesh.boundary(), mesh.points[:, 1]

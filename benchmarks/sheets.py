@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from mpi4py import MPI
 
-from geometries.star_pores import round_radii, star_pores
+from geometries.star_curve import round_radii
+from geometries.star_pores import star_pores
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary, Drive, turn
 from mnnfem.continuation import Effort
@@ -41,7 +43,7 @@ class Sheet:
 
     def at(self, radii: Floats) -> Floats:
         """Node coordinates (n, 2) mm of other radii."""
-        return self.geometry.origin + (self.geometry.motion @ radii).reshape(-1, 2)
+        return self.geometry.motion(torch.from_numpy(radii)).numpy()
 
     def drive(self) -> Drive:
         """The top's motion; control 1 is the whole load."""

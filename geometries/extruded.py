@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
+import torch
 
 from mnnfem.errors import InputError
-from mnnfem.geometry import Geometry
+from mnnfem.geometry import Geometry, Motion
 from mnnfem.mesh import Floats, Ints, Mesh, signed_measures
 
 
@@ -25,7 +25,7 @@ def extruded(geometry: Geometry, thickness: float, layers: int) -> Geometry:
     """
     if not thickness > 0 or layers < 1:
         raise InputError(f"The thickness must be above 0 mm and layers at least 1, got {thickness:g} mm and {layers}.")
-    plane, count, levels = geometry.mesh, len(geometry.origin), layers + 1
+    plane, count, levels = geometry.mesh, len(geometry.mesh.points), layers + 1
     if plane.dim != 2:
         raise InputError("Only a plane geometry can be extruded.")
     middle = count * (layers // 2)
@@ -39,15 +39,25 @@ def extruded(geometry: Geometry, thickness: float, layers: int) -> Geometry:
         },
         {name: middle + index for name, index in plane.vertices.items()},
     )
-    motion = geometry.motion.tocoo()
-    rows = 3 * (motion.row // 2) + motion.row % 2 + 3 * count * np.arange(levels)[:, None]
-    entries = (np.tile(motion.data, levels), (rows.ravel(), np.tile(motion.col, levels)))
-    return dataclasses.replace(
-        geometry,
+    return Geometry(
         mesh=mesh,
-        origin=_lift(geometry.origin, thickness, levels),
-        motion=sp.csr_matrix(entries, shape=(3 * count * levels, motion.shape[1])),
+        parameters=geometry.parameters,
+        motion=_Lifted(geometry.motion, mesh.points[:, 2:]),
+        made_at=geometry.made_at,
+        build=lambda design: extruded(geometry.build(design), thickness, layers),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Lifted:
+    """The plane's motion on every level; heights (levels n, 1) mm stay."""
+
+    plane: Motion
+    heights: Floats
+
+    def __call__(self, design: torch.Tensor) -> torch.Tensor:
+        points = self.plane(design)
+        return torch.cat([points.repeat(len(self.heights) // len(points), 1), torch.from_numpy(self.heights)], dim=1)
 
 
 def _lift(points: Floats, thickness: float, levels: int) -> Floats:

@@ -17,7 +17,7 @@ class Autoencoder(torch.nn.Module):
         super().__init__()
         self.controller, self.geometry = controller, geometry
         self.bridge = Bridge(physics, skip_failures=True)
-        self.design = torch.nn.Parameter(torch.from_numpy(geometry.start.copy()))
+        self.design = torch.nn.Parameter(torch.from_numpy(geometry.parameters.start.copy()))
         self.register_buffer("material", torch.from_numpy(law.values))
 
     def forward(self, features: torch.Tensor, starts: Starts | None = None) -> Response:
@@ -31,4 +31,4 @@ class Autoencoder(torch.nn.Module):
 
     def clip_(self) -> None:
         """Clip the design to its bounds, as after every optimiser step."""
-        self.geometry.clip_(self.design)
+        self.geometry.parameters.clip_(self.design)

@@ -1,10 +1,12 @@
-"""Design parameters -> node coordinates, differentiable and linear."""
+"""Design parameters -> node coordinates, differentiable."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -12,72 +14,82 @@ import torch
 
 from mnnfem.errors import InputError
 from mnnfem.mesh import Floats, Mesh
+from mnnfem.parameters import Parameters
 
 
-@dataclass(frozen=True)
-class Geometry:
-    """A body whose node coordinates are X = origin + motion @ design.
+class Motion(Protocol):
+    """Design (p,) float64 -> node coordinates (n, d) mm, differentiable by torch."""
 
-    mesh      the body at the start design
+    def __call__(self, design: torch.Tensor) -> torch.Tensor: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Linear:
+    """X = origin + matrix @ design.
+
     origin    (n, d) mm, the nodes at design = 0;  d = 2 or 3
-    motion    sparse (d n, p) mm, row d i + k moves coordinate k of node i
-    start, lower, upper   (p,) the start design and its bounds
-    parameter what one design parameter is called, for messages
+    matrix    sparse (d n, p) mm, row d i + k moves coordinate k of node i
     """
 
-    mesh: Mesh
     origin: Floats
-    motion: sp.csr_matrix
-    start: Floats
-    lower: Floats
-    upper: Floats
-    parameter: str = "parameter"
+    matrix: sp.csr_matrix
 
     @cached_property
-    def _motion(self) -> torch.Tensor:
-        coo = self.motion.tocoo()
+    def _matrix(self) -> torch.Tensor:
+        coo = self.matrix.tocoo()
         index = torch.from_numpy(np.stack([coo.row, coo.col]).astype(np.int64))
         return torch.sparse_coo_tensor(index, torch.from_numpy(coo.data), coo.shape, check_invariants=True).coalesce()
 
-    def points(self, design: torch.Tensor) -> torch.Tensor:
-        """Node coordinates, (n, d) mm, of a float64 design (p,); exact gradient by torch."""
-        self.check(design)
-        moved = torch.sparse.mm(self._motion, design[:, None])
+    def __call__(self, design: torch.Tensor) -> torch.Tensor:
+        """Node coordinates (n, d) mm of a design (p,)."""
+        moved = torch.sparse.mm(self._matrix, design[:, None])
         return torch.from_numpy(self.origin) + moved.reshape(self.origin.shape)
 
-    def check(self, design: torch.Tensor) -> None:
-        """InputError unless the design has the right count, dtype, device, and lies inside its bounds."""
-        if design.shape != self.start.shape:
-            raise InputError(f"The design has {len(self.start)} {self.parameter} values, got shape {tuple(design.shape)}.")
-        if design.dtype != torch.float64 or design.device.type != "cpu":
-            raise InputError(f"The design must be float64 on the CPU, got {design.dtype} on {design.device}.")
-        values = design.detach().numpy()
-        outside = np.flatnonzero(~((values >= self.lower - 1e-12) & (values <= self.upper + 1e-12)))
-        if outside.size:
-            i = outside[0]
-            raise InputError(
-                f"{outside.size} {self.parameter} values are out of bounds, the first is number {i}: "
-                f"{values[i]:g}, allowed {self.lower[i]:g} to {self.upper[i]:g}."
-            )
 
-    def clip_(self, design: torch.Tensor) -> None:
-        """Clip a design to its bounds, in place."""
-        with torch.no_grad():
-            design.clamp_(torch.from_numpy(self.lower), torch.from_numpy(self.upper))
+@dataclass(frozen=True, eq=False)
+class Geometry:
+    """A body of named parameters: its mesh, and where the nodes of this mesh go when the parameters change.
+
+    mesh        the body at the design `made_at`
+    parameters  names, start design, bounds
+    motion      where the nodes are at a design; at `made_at` they are `mesh.points`
+    made_at     (p,) the design at which the mesh was made
+    build       the same body meshed afresh at another design (p,)
+    """
+
+    mesh: Mesh
+    parameters: Parameters
+    motion: Motion
+    made_at: Floats
+    build: Callable[[Floats], Geometry]
+
+    def points(self, design: torch.Tensor) -> torch.Tensor:
+        """Node coordinates, (n, d) mm, of a float64 design (p,); exact gradient by torch. InputError out of bounds."""
+        self.parameters.check(design)
+        return self.motion(design)
+
+    def rebuilt(self, design: torch.Tensor | Floats) -> Geometry:
+        """The same body meshed afresh at a design (p,): other nodes, other elements, the same named facets and vertices."""
+        values = torch.as_tensor(design).detach()
+        self.parameters.check(values)
+        return self.build(values.numpy().copy())
 
 
 def least_areas(geometry: Geometry, corners_at_most: int = 1 << 12) -> Floats:
-    """Smallest signed area of each triangle over the *whole* box of designs, (m,) mm^2.
+    """Smallest signed area of each triangle over the *whole* box of designs of a linear motion, (m,) mm^2.
 
     Every triangle depends on a few parameters only, and its area is affine in each of them as long as
     one parameter moves all nodes along one direction (so that its square drops out of the cross
     product). An affine function takes its least value at a corner of the box, so trying the corners is
     a proof, not a sample. Raises InputError where an area is not affine in a parameter.
     """
-    motion = geometry.motion.tocsr()
+    linear, bounds = geometry.motion, geometry.parameters
+    if not isinstance(linear, Linear) or geometry.mesh.dim != 2:
+        raise InputError("Least areas over the whole box are known for linear motions in the plane only: try random designs.")
+    matrix = linear.matrix.tocsr()
     least = np.empty(len(geometry.mesh.cells))
     for index, cell in enumerate(geometry.mesh.cells):
-        rows = motion[np.stack([2 * cell, 2 * cell + 1], axis=1).ravel()]
+        rows = matrix[np.stack([2 * cell, 2 * cell + 1], axis=1).ravel()]
         active = np.unique(rows.indices)
         if 1 << len(active) > corners_at_most:
             raise InputError(f"Triangle {index} depends on {len(active)} parameters: too many corners to try.")
@@ -88,9 +100,9 @@ def least_areas(geometry: Geometry, corners_at_most: int = 1 << 12) -> Floats:
             raise InputError(
                 f"The area of triangle {index} is not affine in each parameter: its least value is not at a corner."
             )
-        box = zip(geometry.lower[active], geometry.upper[active], strict=True)
+        box = zip(bounds.lower[active], bounds.upper[active], strict=True)
         corners = np.array(list(itertools.product(*box))).reshape(1 << len(active), len(active))
-        points = geometry.origin[cell] + np.einsum("vdp,cp->cvd", block, corners)
+        points = linear.origin[cell] + np.einsum("vdp,cp->cvd", block, corners)
         edges = points[:, 1:] - points[:, :1]
         least[index] = 0.5 * _cross(edges[:, 0].T, edges[:, 1].T).min()
     return least

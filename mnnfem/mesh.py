@@ -94,15 +94,6 @@ def signed_measures(points: Floats, cells: Ints) -> Floats:
     return measures
 
 
-def least_angles(points: Floats, cells: Ints) -> Floats:
-    """Smallest interior angle of each triangle, degrees."""
-    corners = points[cells]
-    u, v = np.roll(corners, -1, axis=1) - corners, np.roll(corners, 1, axis=1) - corners
-    cross = u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0]
-    angles: Floats = np.degrees(np.arctan2(cross, (u * v).sum(-1))).min(axis=1)
-    return angles
-
-
 @contextmanager
 def gmsh_model(name: str) -> Iterator[None]:
     """A fresh, silent gmsh model, closed at the end whatever happens."""

@@ -11,9 +11,10 @@ from mpi4py import MPI
 from geometries.star_pores import star_pores
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary, Drive
-from mnnfem.geometry import Geometry
+from mnnfem.geometry import Geometry, Linear
 from mnnfem.material import NeoHookean
 from mnnfem.mesh import Mesh
+from mnnfem.parameters import alike
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -44,8 +45,8 @@ def strip(width: float, height: float, columns: int, rows: int) -> Mesh:
 
 def as_geometry(mesh: Mesh) -> Geometry:
     """A plane mesh as a geometry that has nothing to design."""
-    nothing = np.zeros(0)
-    return Geometry(mesh, mesh.points, sp.csr_matrix((mesh.points.size, 0)), nothing, nothing, nothing)
+    motion = Linear(mesh.points, sp.csr_matrix((mesh.points.size, 0)))
+    return Geometry(mesh, alike((), 0.0, (0.0, 0.0)), motion, np.zeros(0), lambda _: as_geometry(mesh))
 
 
 def panel_boundary(bound: float = 40.0) -> Boundary:
@@ -67,4 +68,4 @@ def body(panel: Geometry) -> Body:
 
 @pytest.fixture
 def design(panel: Geometry) -> torch.Tensor:
-    return torch.from_numpy(np.random.default_rng(7).uniform(0.3, 0.7, len(panel.start)))
+    return torch.from_numpy(np.random.default_rng(7).uniform(0.3, 0.7, len(panel.parameters)))

@@ -97,7 +97,7 @@ def test_observables_are_asked_for_by_name(body: Body) -> None:
 def test_library_gives_the_nearest_and_forgets_the_oldest(body: Body, panel: Geometry) -> None:
     library = Library(capacity=2)
     bridge = Bridge(body)
-    points = panel.points(torch.from_numpy(panel.start))
+    points = panel.points(torch.from_numpy(panel.parameters.start))
     controls = torch.tensor([[8.0, 0.0], [12.0, 0.0], [0.0, 9.0]], dtype=torch.float64)
     assert library.nearest(controls[0].numpy()) is None
     outcome = bridge(points, controls, MATERIAL, library).outcome

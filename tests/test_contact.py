@@ -229,7 +229,7 @@ def test_the_penalty_has_an_exact_gradient() -> None:
 
 @pytest.fixture(scope="module")
 def weak(panel: Geometry) -> torch.Tensor:
-    return torch.from_numpy(np.random.default_rng(1).uniform(0.7, 0.9, len(panel.start)))
+    return torch.from_numpy(np.random.default_rng(1).uniform(0.7, 0.9, len(panel.parameters)))
 
 
 PRESSED = torch.tensor([[30.0, -30.0]], dtype=torch.float64)
@@ -302,7 +302,7 @@ def test_a_warm_start_that_is_refused_is_tried_from_rest() -> None:
 def test_overlaps_are_the_same_on_all_ranks(panel: Geometry, weak: torch.Tensor, in_the_bulge: bool) -> None:
     radii, controls = weak, PRESSED[0].numpy()
     if in_the_bulge:
-        radii = torch.from_numpy(np.random.default_rng(25).uniform(0.5, 0.9, len(panel.start)))
+        radii = torch.from_numpy(np.random.default_rng(25).uniform(0.5, 0.9, len(panel.parameters)))
         controls = np.array([-5.0, -31.0])
     points, found = panel.points(radii).numpy(), []
     for comm in (MPI.COMM_SELF, MPI.COMM_WORLD):

@@ -100,7 +100,7 @@ def test_the_material_has_an_angle_of_pi_on_a_smooth_curve() -> None:
 
 @pytest.mark.parametrize(("seed", "controls"), [(2, (23.0, -8.0)), (25, (-5.0, -31.0)), (0, (15.0, 5.0))])
 def test_states_whose_walls_cross_in_the_bulge_only_are_found(panel: Geometry, body: Body, seed: int, controls) -> None:
-    radii = np.random.default_rng(seed).uniform(0.5, 0.9, len(panel.start))
+    radii = np.random.default_rng(seed).uniform(0.5, 0.9, len(panel.parameters))
     solution = body.solve(panel.points(torch.from_numpy(radii)).numpy(), np.array(controls), LAW.values)
     deformed, middles = curved(body, solution)
     assert bool(solution.record.overlaps) == crosses(walls_of(panel.mesh), deformed, middles) == (seed > 0)

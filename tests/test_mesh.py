@@ -2,7 +2,8 @@ import pytest
 
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry
-from mnnfem.mesh import Mesh, least_angles, signed_measures
+from mnnfem.mesh import Mesh, signed_measures
+from mnnfem.quality import least_angles
 from tests.conftest import strip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from mpi4py import MPI
 
 from geometries.extruded import extruded
@@ -60,9 +61,8 @@ def test_extruded_mesh_conforms(small: Geometry) -> None:
 
 def test_extruded_design_moves_whole_columns(small: Geometry) -> None:
     plane = star_pores(1, 1, solid=())
-    design = np.random.default_rng(0).uniform(0.3, 0.7, len(plane.start))
-    flat = plane.origin + (plane.motion @ design).reshape(-1, 2)
-    points = small.origin + (small.motion @ design).reshape(-1, 3)
+    design = np.random.default_rng(0).uniform(0.3, 0.7, len(plane.parameters))
+    flat, points = (geometry.points(torch.from_numpy(design)).numpy() for geometry in (plane, small))
     for level, height in ((0, 0.0), (1, 12.0)):
         rows = slice(level * len(flat), (level + 1) * len(flat))
         assert np.array_equal(points[rows, :2], flat)

@@ -29,7 +29,7 @@ def test_the_design_stays_within_its_bounds(model: Autoencoder, panel: Geometry)
     """A rate that would carry every radius far out of bounds in one step, where the solver would refuse it."""
     run(model, Translation(panel.mesh.vertex("centre")), network_rate=0.01, design_rate=1.0)
     design = model.design.detach().numpy()
-    assert np.all((design >= panel.lower) & (design <= panel.upper))
+    assert np.all((design >= panel.parameters.lower) & (design <= panel.parameters.upper))
     assert np.isin(design, (0.1, 0.9)).mean() > 0.5
 
 
