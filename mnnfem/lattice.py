@@ -118,13 +118,16 @@ class Lattice:
         return self.edges[np.concatenate([*self.loops[1:], np.zeros(0, dtype=np.int64)])]
 
 
-def lattice_of(graph: Graph, widths: Floats, divisions: int = 4, fillet: float = 0.0, discs: Floats | None = None) -> Lattice:
-    """The lattice of a graph, each side of a bar in `divisions` edges, corners of voids rounded by `fillet` mm.
+def lattice_of(
+    graph: Graph, widths: Floats, divisions: int | Ints = 4, fillet: float = 0.0, discs: Floats | None = None
+) -> Lattice:
+    """The lattice of a graph, sides of bars in `divisions` edges, one number or (b,), corners of voids rounded by `fillet` mm.
 
     widths and discs, as in `Lattice.points`, need only be typical: they settle how many edges the arcs of discs get.
     """
-    if divisions < 1 or fillet < 0:
-        raise InputError(f"Sides need at least 1 division, got {divisions}, and fillets no less than 0 mm, got {fillet:g}.")
+    parts = np.broadcast_to(divisions, len(graph.bars))
+    if parts.min() < 1 or fillet < 0:
+        raise InputError(f"Sides need at least 1 division, got {parts.min()}, and fillets no less than 0 mm, got {fillet:g}.")
     sectors, theta = sectors_of(graph, widths, fillet, discs), angles(graph)
     of: list[int] = []
     share: list[float] = []
@@ -133,11 +136,11 @@ def lattice_of(graph: Graph, widths: Floats, divisions: int = 4, fillet: float =
     for face in graph.faces():
         first = len(of)
         for half in map(int, face):
-            arc = int(sectors.edges[half])
-            shares = [*(k / max(arc, 1) for k in range(arc + 1)), *(k / divisions for k in range(1, divisions))]
+            arc, side = int(sectors.edges[half]), int(parts[half // 2])
+            shares = [*(k / max(arc, 1) for k in range(arc + 1)), *(k / side for k in range(1, side))]
             of += [half] * len(shares)
             share += shares
-            aside += [False] * (arc + 1) + [True] * (divisions - 1)
+            aside += [False] * (arc + 1) + [True] * (side - 1)
         loop = np.arange(first, len(of))
         outer = (theta[face] - np.pi).sum() > 0  # the outline's sectors sum to (n + 2) pi, those of a void to (n - 2) pi
         loops.insert(0 if outer else len(loops), loop)

@@ -13,7 +13,7 @@ from mnnfem.mesh import Floats, Ints
 MITRE, BEVEL, TAPER, FILLET, DISC = range(5)
 STRAIGHT = np.radians(20.0)  # neighbours this near to collinear are joined by a taper
 SHARP = np.radians(276.0)  # outer corners beyond this are cut off, as their mitre would run away
-ARC = np.radians(25.0)  # turn of one edge of an arc, at most
+FILLET_STEP, RIM_STEP = np.radians(30.0), np.radians(15.0)  # turn of one edge of an arc, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,8 @@ def sectors_of(graph: Graph, widths: Floats, fillet: float, discs: Floats | None
         turn[disc] = (theta[disc] - spread[0] - spread[1]) % (2 * np.pi)
     edges = np.ones(len(tail), dtype=np.int64)
     arcs = np.isin(kind, (FILLET, DISC))
-    edges[arcs] = np.maximum(np.ceil(turn[arcs] / ARC - 1e-9), 2)
+    step = np.where(kind[arcs] == DISC, RIM_STEP, FILLET_STEP)
+    edges[arcs] = np.maximum(np.ceil(turn[arcs] / step - 1e-9), 2)
     edges[kind == MITRE] = 0
     return Sectors(tail, before, kind, edges, fillet)
 

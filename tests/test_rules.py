@@ -10,7 +10,8 @@ import pytest
 import shapely
 import torch
 
-from geometries.star_pores import round_radii, star_pores
+from geometries.star_curve import round_radii
+from geometries.star_pores import star_pores
 from mnnfem.errors import InputError
 from mnnfem.mesh import Mesh, gmsh_model, read_gmsh
 from mnnfem.rules import least_gap, least_ligament, least_pore, relative_density
