@@ -61,7 +61,11 @@ def least_ligament(mesh: Mesh, points: torch.Tensor, sharpness: float = 1000.0) 
 
 
 def least_pore(mesh: Mesh, points: torch.Tensor, sharpness: float = 1000.0) -> torch.Tensor:
-    """Smooth least width of a pore, mm: across its void, as `least_ligament` across a wall with one loop on both sides."""
+    """Smooth least width of a pore, mm: across its void, as `least_ligament` across a wall with one loop on both sides.
+
+    Where a line meets the far side just at a vertex, as in round pores of evenly spaced vertices, the width has a kink,
+    and the gradient is that to one side.
+    """
     walls, flat = _walls(mesh, points)
     pairs = _facing(walls, flat, ~walls.turns[walls.loop], material=False)
     if not len(pairs.rows):
