@@ -44,7 +44,7 @@ class Tangent:
 
     solver           makes the factors;  until it has made one, a factor that another solver has lent serves
     factorisations   counted, failed ones included;  met_negative: whether K was indefinite anywhere so far
-    ready            whether there is a factor
+    ready            whether there is a factor;  factored: the u of the last K that was factored here
     """
 
     def __init__(self, solid: Solid, solver: Solver, lent: Solver | None = None) -> None:
@@ -53,6 +53,7 @@ class Tangent:
         self.factorisations, self.met_negative = 0, False
         self._shift, self._rest, self._failures = 0.0, 0, 0
         self._of_tangent = False  # whether the factor is of a K itself, made here and exact
+        self.factored: Floats | None = None
 
     def certify(self, u: Floats) -> bool:
         """Whether K(u) is positive definite: proven by the factor of a K nearby, or else by factoring it."""
@@ -95,6 +96,7 @@ class Tangent:
         diagonal.destroy()
 
     def _factor_of(self, u: Floats) -> bool:
+        self.factored = u
         positive = self._factorise(self.solid.tangent(u))
         self._of_tangent = positive and self.solver.exact
         self.met_negative |= not positive
