@@ -13,8 +13,11 @@ from geometries.beams import Net
 from geometries.kagome_lattice import kagome_lattice, kagome_net
 from geometries.reentrant_honeycomb import honeycomb_joints, reentrant_honeycomb, reentrant_net
 from geometries.triangular_lattice import triangular_lattice, triangular_net
+from mnnfem.body import Body
+from mnnfem.boundary import Boundary, Drive
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry
+from mnnfem.material import NeoHookean
 from mnnfem.mesh import signed_measures
 from mnnfem.quality import least_angles
 from mnnfem.rules import least_ligament, least_pore, relative_density
@@ -206,3 +209,22 @@ def test_the_least_pore_of_triangles_is_their_altitude() -> None:
     geometry = triangular_lattice(columns=3, rows=2)
     points = geometry.points(torch.full((20,), 2.0, dtype=torch.float64))
     assert float(least_pore(geometry.mesh, points)) == pytest.approx(10 * np.sqrt(3) - 3.0, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("make", "sign"),
+    [
+        (lambda: reentrant_honeycomb(columns=3, rows=4), 1),
+        (lambda: anti_tetrachiral(columns=4, rows=4, plates=4.0), 1),
+        (lambda: triangular_lattice(columns=3, rows=4), -1),
+    ],
+)
+def test_auxetic_panels_widen_when_pulled_and_triangles_do_not(make: Callable[[], Geometry], sign: int) -> None:
+    """Held at the bottom, its top pulled up by 1 % of the height: how far left and right move apart, halfway up."""
+    mesh = make().mesh
+    low, high = mesh.points[:, 1].min(), mesh.points[:, 1].max()
+    body = Body(mesh, NeoHookean(), Boundary(("bottom",), [Drive("top", (0.0, 1.0), 5.0)]))
+    moved = body.displacement(body.solve(mesh.points, np.array([0.01 * (high - low)]), np.array([70.0, 0.3])))
+    middle = np.abs(mesh.points[:, 1] - 0.5 * (low + high)) < 0.25 * (high - low)
+    left, right = (moved[[i for i in np.unique(mesh.facet(name)) if middle[i]], 0].mean() for name in ("left", "right"))
+    assert sign * (right - left) > 0.001 * (high - low)

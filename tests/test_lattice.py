@@ -216,6 +216,7 @@ def test_joints_that_move_too_far_are_refused(graph: Graph) -> None:
         lattice.points(torch.from_numpy(crossed), torch.ones(len(BARS), dtype=torch.float64))
     swung = JOINTS.copy()
     swung[8] = [27.0, 30.0]  # from beside joint 4 into the triangle above it
+    assert not lattice.sound(torch.from_numpy(swung), torch.ones(len(BARS), dtype=torch.float64))
     with pytest.raises(InputError, match=r"changed their order around joint 4"):
         lattice.points(torch.from_numpy(swung), torch.ones(len(BARS), dtype=torch.float64))
 
