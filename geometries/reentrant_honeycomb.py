@@ -31,7 +31,8 @@ def reentrant_net(columns: int = 5, rows: int = 6, pitch: float = 8.0, plated: b
     for end, row in ((0, 1), (rows + 1, rows)):
         bars += [((end, n), (row, 2 * n)) for n in range(columns + 1)]
         bars += [((end, n), (end, n + 1)) for n in range(columns)] if plated else []
-    joints = honeycomb_joints(columns, pitch, torch.full((rows,), 25.0), torch.full((rows + 1,), 2.0)).double().numpy()
+    angle, ratio = torch.full((rows,), 25.0, dtype=torch.float64), torch.full((rows + 1,), 2.0, dtype=torch.float64)
+    joints = honeycomb_joints(columns, pitch, angle, ratio).numpy()
     sizes = np.cumsum([0, columns + 1, *[count] * rows, columns + 1])
     return net_of([[(x, y) for x, y in joints[a:b]] for a, b in itertools.pairwise(sizes)], bars)
 
@@ -73,7 +74,7 @@ def reentrant_honeycomb(
 ) -> Geometry:
     """Bow-tie cells that widen when pulled; parameters, one for all or (`graded`) for each row: angle, ratio, wall, strut.
 
-    columns, rows, pitch   see `reentrant_net`, which has the joints at the start of the default
+    columns, rows, pitch   see `reentrant_net`, whose joints are those of the default's start
     angle, ratio    start and bounds: of the walls, degrees, and of the struts' length over the pitch
     wall, strut     start and bounds of the widths of both, over the pitch
     divisions       element edges along each side of a wall; struts have half as many again

@@ -47,6 +47,14 @@ class Lattice:
             refuse_widths(self.graph.bars, widths.detach(), lambda w: self._faults(*self._polygons(joints, w, discs)))
         return points
 
+    def sound(self, joints: torch.Tensor, widths: torch.Tensor, discs: torch.Tensor | None = None) -> bool:
+        """Whether `points` would give polygons, found much faster than its sentence if not."""
+        try:
+            self._check_order(joints.detach().numpy())
+        except InputError:
+            return False
+        return not self._faults(*self._polygons(joints.detach(), widths.detach(), discs)).size
+
     def _check_order(self, joints: Floats) -> None:
         if np.array_equal(joints, self.graph.joints):
             return

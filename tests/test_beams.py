@@ -11,13 +11,16 @@ import torch
 from geometries.anti_tetrachiral import anti_tetrachiral, tetrachiral_net
 from geometries.beams import Net
 from geometries.kagome_lattice import kagome_lattice, kagome_net
-from geometries.reentrant_honeycomb import reentrant_honeycomb, reentrant_net
+from geometries.reentrant_honeycomb import honeycomb_joints, reentrant_honeycomb, reentrant_net
 from geometries.triangular_lattice import triangular_lattice, triangular_net
+from mnnfem.body import Body
+from mnnfem.boundary import Boundary, Drive
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry
+from mnnfem.material import NeoHookean
 from mnnfem.mesh import signed_measures
 from mnnfem.quality import least_angles
-from mnnfem.rules import least_ligament, relative_density
+from mnnfem.rules import least_ligament, least_pore, relative_density
 
 FAMILIES = {
     "triangular": triangular_lattice,
@@ -177,3 +180,51 @@ def test_a_design_that_closes_a_void_is_refused_with_the_way_back() -> None:
     assert geometry.points(torch.from_numpy(start + (share - 1e-3) * (design - start))) is not None
     with pytest.raises(InputError, match="Sound from"):
         geometry.points(torch.from_numpy(start + (share + 1e-3) * (design - start)))
+
+
+@pytest.mark.parametrize("net", [triangular_net(), kagome_net(), tetrachiral_net()])
+def test_bars_pass_straight_through_inside_joints(net: Net) -> None:
+    """Unit vectors along the bars at each joint inside cancel."""
+    ends = net.graph.joints[net.graph.bars]
+    along = (ends[:, 1] - ends[:, 0]) / np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1, keepdims=True)
+    sums = np.zeros_like(net.graph.joints)
+    np.add.at(sums, net.graph.bars[:, 0], along)
+    np.add.at(sums, net.graph.bars[:, 1], -along)
+    inside = ~np.isin(np.arange(len(sums)), [joint for joints in net.sides.values() for joint in joints])
+    assert np.abs(sums[inside]).max() < 1e-12
+
+
+def test_struts_of_a_graded_honeycomb_have_their_own_ratios() -> None:
+    """Whatever the angles of the rows that they join; those at both ends are 0.65 as long."""
+    angle, ratio = (torch.tensor(v, dtype=torch.float64) for v in ([15.0, 30.0, 20.0, 25.0], [1.8, 2.2, 1.9, 2.0, 2.1]))
+    joints = honeycomb_joints(3, 10.0, angle, ratio).numpy()
+    ends = joints[reentrant_net(3, 4, 10.0).graph.bars]
+    upright = ends[np.abs(ends[:, 0, 0] - ends[:, 1, 0]) < 1e-12]
+    lengths = np.unique(np.round(np.abs(upright[:, 1, 1] - upright[:, 0, 1]), 9))
+    assert lengths == pytest.approx(sorted([0.65 * 18, 22, 19, 20, 0.65 * 21]))
+
+
+def test_the_least_pore_of_triangles_is_their_altitude() -> None:
+    """Corners are no narrow pores, as their sides meet at 60 degrees."""
+    geometry = triangular_lattice(columns=3, rows=2)
+    points = geometry.points(torch.full((20,), 2.0, dtype=torch.float64))
+    assert float(least_pore(geometry.mesh, points)) == pytest.approx(10 * np.sqrt(3) - 3.0, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("make", "sign"),
+    [
+        (lambda: reentrant_honeycomb(columns=3, rows=4), 1),
+        (lambda: anti_tetrachiral(columns=4, rows=4, plates=4.0), 1),
+        (lambda: triangular_lattice(columns=3, rows=4), -1),
+    ],
+)
+def test_auxetic_panels_widen_when_pulled_and_triangles_do_not(make: Callable[[], Geometry], sign: int) -> None:
+    """Held at the bottom, its top pulled up by 1 % of the height: how far left and right move apart, halfway up."""
+    mesh = make().mesh
+    low, high = mesh.points[:, 1].min(), mesh.points[:, 1].max()
+    body = Body(mesh, NeoHookean(), Boundary(("bottom",), [Drive("top", (0.0, 1.0), 5.0)]))
+    moved = body.displacement(body.solve(mesh.points, np.array([0.01 * (high - low)]), np.array([70.0, 0.3])))
+    middle = np.abs(mesh.points[:, 1] - 0.5 * (low + high)) < 0.25 * (high - low)
+    left, right = (moved[[i for i in np.unique(mesh.facet(name)) if middle[i]], 0].mean() for name in ("left", "right"))
+    assert sign * (right - left) > 0.001 * (high - low)

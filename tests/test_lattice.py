@@ -216,5 +216,25 @@ def test_joints_that_move_too_far_are_refused(graph: Graph) -> None:
         lattice.points(torch.from_numpy(crossed), torch.ones(len(BARS), dtype=torch.float64))
     swung = JOINTS.copy()
     swung[8] = [27.0, 30.0]  # from beside joint 4 into the triangle above it
+    assert not lattice.sound(torch.from_numpy(swung), torch.ones(len(BARS), dtype=torch.float64))
     with pytest.raises(InputError, match=r"changed their order around joint 4"):
         lattice.points(torch.from_numpy(swung), torch.ones(len(BARS), dtype=torch.float64))
+
+
+def test_outer_corners_of_a_square_frame_are_mitred() -> None:
+    """270 degrees is not too sharp: (L + w)^2 - (L - w)^2, with an outline of four corners."""
+    joints = np.array([[0.0, 0], [20, 0], [20, 20], [0, 20]])
+    lattice = lattice_of(Graph(joints, np.array([[0, 1], [1, 2], [2, 3], [3, 0]])), np.full(4, 3.0))
+    body = polygon(lattice, at(lattice, np.full(4, 3.0)))
+    assert body.area == pytest.approx(23.0**2 - 17.0**2)
+    assert body.bounds == pytest.approx((-1.5, -1.5, 21.5, 21.5))
+
+
+def test_of_several_bars_that_could_be_thinner_the_widest_is_named() -> None:
+    """Half-widths must sum to less than the altitude: 20, 18 and 2 mm do not, so the first may be 2 (H - 9 - 1)."""
+    triangle = Graph(JOINTS[[0, 1, 3]], np.array([[0, 1], [1, 2], [2, 0]]))
+    lattice = lattice_of(triangle, np.ones(3))
+    for order in ([0, 1, 2], [1, 2, 0], [2, 0, 1]):
+        widths = np.array([20.0, 18.0, 2.0])[order]
+        with pytest.raises(InputError, match=rf"Bar {widths.argmax()} .* is 20 mm wide.*may be {2 * HIGH - 20:.3f}"[:-1]):
+            at(lattice, widths)
