@@ -26,3 +26,6 @@ if [ -z "${DISPLAY-}${WAYLAND_DISPLAY-}" ]; then
         apt|rootfs) export VTK_DEFAULT_OPENGL_WINDOW="${VTK_DEFAULT_OPENGL_WINDOW-vtkEGLRenderWindow}" ;;
     esac
 fi
+
+# A script's own folder is not searched for modules: benchmarks/geometries.py would hide the package geometries.
+export PYTHONSAFEPATH="${PYTHONSAFEPATH-1}"

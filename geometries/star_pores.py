@@ -19,7 +19,7 @@ from mnnfem.parameters import alike
 
 EIGHTHS: Floats = np.arange(1, 8, dtype=np.float64) / 8  # where a pore is sampled between two control points
 EIGHTHS_AROUND: Floats = np.arange(8 * CONTROL_POINTS + 1, dtype=np.float64) / 8
-FINEST = 4  # how much shorter edges may become where a mesh made afresh is narrow
+FINEST = 2  # how much shorter edges become where a mesh made afresh is narrow; 1 and 4 give worse angles
 
 
 def star_pores(

@@ -10,7 +10,7 @@ from dolfinx import fem, la
 
 from mnnfem.equilibrium import Equilibrium, Solution
 from mnnfem.mesh import Floats
-from mnnfem.solid import assemble
+from mnnfem.solid import Solid, assemble
 from mnnfem.tangent import Tangent
 
 ACCURACY = 1e-10  # of the adjoint equation
@@ -42,13 +42,16 @@ class Adjoint:
         self._multiplier = fem.Function(solid.space)
         work = ufl.replace(solid.virtual_work, {solid.virtual_work.arguments()[0]: self._multiplier})
         nodes = fem.functionspace(solid.domain, ("Lagrange", 1, (solid.mesh.dim,)))
-        moved = ufl.derivative(-work, ufl.SpatialCoordinate(solid.domain), ufl.TestFunction(nodes))
-        self._shape = fem.form(moved)
+        moved = ufl.SpatialCoordinate(solid.domain), ufl.TestFunction(nodes)
+        self._shape = fem.form(ufl.derivative(-work, *moved))
+        self._energy_shape = fem.form(ufl.derivative(solid.stored_energy, *moved))
         self._vector = la.vector(nodes.dofmap.index_map, solid.mesh.dim)
         own = nodes.dofmap.index_map.size_local
         dofs, at = np.unique(nodes.dofmap.list, return_index=True)
         self._own, self._nodes = dofs[dofs < own], solid.dofs.cell_nodes.ravel()[at[dofs < own]]
-        self._material = [fem.form(-form) for form in _parameter_derivatives(equilibrium, self._multiplier)]
+        slopes = _parameter_slopes(solid)
+        self._energy_material = [fem.form(slope) for slope in slopes]
+        self._material = [fem.form(ufl.derivative(-slope, solid.u, self._multiplier)) for slope in slopes]
 
     def vjp(self, solution: Solution, seed: Floats) -> Gradients:
         """Gradients of J, given `seed` = dJ/d(displacement of the mesh points), (n, d)."""
@@ -58,11 +61,26 @@ class Adjoint:
         rhs = solid.dofs.from_points(seed)
         multiplier, reaction = self._multiplier_of(solution, rhs)
         solid.load(self._multiplier, multiplier)
-        shape = assemble(self._vector, self._shape).reshape(-1, solid.mesh.dim)[self._own]
+        return self._gradients(self._shape, reaction, self._material)
+
+    def energy(self, solution: Solution) -> Gradients:
+        """Gradients of the stored energy Pi itself, mJ/mm per unit of the input; in the controls these are reactions, N/mm.
+
+        At an equilibrium dPi/du vanishes where u is free, so that no adjoint is needed:
+        dPi/dX and dPi/dp are partial derivatives at constant nodal u, dPi/dc = R . lift.
+        """
+        solid = self.solid
+        solid.set_points(solution.points)
+        solid.set_material(solution.material)
+        return self._gradients(self._energy_shape, solid.residual(solution.displacement), self._energy_material)
+
+    def _gradients(self, shape: fem.Form, forces: Floats, material: list[fem.Form]) -> Gradients:
+        solid = self.solid
+        moved = assemble(self._vector, shape).reshape(-1, solid.mesh.dim)[self._own]
         return Gradients(
-            points=solid.dofs.sum_nodes(shape, self._nodes),
-            controls=np.array([solid.dot(lift, reaction) for lift in solid.lifts]),
-            material=np.array([solid.comm.allreduce(fem.assemble_scalar(form)) for form in self._material]),
+            points=solid.dofs.sum_nodes(moved, self._nodes),
+            controls=np.array([solid.dot(lift, forces) for lift in solid.lifts]),
+            material=np.array([solid.comm.allreduce(fem.assemble_scalar(form)) for form in material]),
         )
 
     def _multiplier_of(self, solution: Solution, rhs: Floats) -> tuple[Floats, Floats]:
@@ -88,13 +106,11 @@ class Adjoint:
         return self.solid.dot(free, free) ** 0.5
 
 
-def _parameter_derivatives(equilibrium: Equilibrium, multiplier: fem.Function) -> list[ufl.Form]:
-    """dR/dp[multiplier] for each material parameter, as scalar forms."""
-    solid = equilibrium.solid
-    forms = []
+def _parameter_slopes(solid: Solid) -> list[ufl.Form]:
+    """dPi/dp for each material parameter, as functionals."""
+    slopes = []
     for number in range(len(solid.parameters)):
         values = list(solid.parameters)
         values[number] = ufl.variable(values[number])
-        slope = ufl.diff(solid.law.energy(solid.F, *values), values[number])
-        forms.append(ufl.derivative(slope * solid.dx, solid.u, multiplier))
-    return forms
+        slopes.append(ufl.diff(solid.law.energy(solid.F, *values), values[number]) * solid.dx)
+    return slopes

@@ -56,6 +56,10 @@ class Body:
         """Gradients of the function whose derivative by `displacement` is `seed` (n, d)."""
         return self.adjoint.vjp(solution, seed)
 
+    def energy_gradients(self, solution: Solution) -> Gradients:
+        """Gradients of the stored energy at an equilibrium; those in the controls are their reactions, N/mm."""
+        return self.adjoint.energy(solution)
+
     def carrier(self, other: Body, was: Floats, now: Floats) -> Transfer:
         """What turns solutions of `other`, the same body on another mesh, into starts; nodes at `was` there, `now` here."""
         return Transfer(other.solid, was, self.solid, now)

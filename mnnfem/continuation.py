@@ -12,7 +12,7 @@ from mnnfem.minimise import Minimiser, Stalled
 from mnnfem.multigrid import Solver
 from mnnfem.solid import Solid
 from mnnfem.state import State
-from mnnfem.tangent import MOST, Direction, Tangent
+from mnnfem.tangent import Direction, Tangent
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,12 @@ class Climb:
         self.solid, self.effort = solid, effort
         self.tangent = Tangent(solid, solver, lent)
         self.minimiser = Minimiser(solid, self.tangent, effort.imperfection)
-        self.cutbacks = 0
+        self.cutbacks, self.warm = 0, False
         self.loads: list[float] = []
 
     def from_rest(self, end: Floats) -> State:
         """From the undeformed state to the equilibrium under controls `end`. Raises EquilibriumError."""
-        rest = np.zeros(self.solid.size)
+        self.warm, rest = False, np.zeros(self.solid.size)
         self.tangent.renew(rest)
         self.minimiser.undecided = True
         return self._run(rest, np.zeros_like(end), end, settled=True)
@@ -62,7 +62,7 @@ class Climb:
         """From an equilibrium under controls `begin`, perhaps of another design, with the factor that is lent."""
         if not self.tangent.ready:
             self.tangent.renew(u)
-        self.minimiser.undecided = False  # the start is on a branch
+        self.warm, self.minimiser.undecided = True, False  # the start is on a branch
         return self._run(u, begin, end, settled=False)
 
     def _run(self, u: Floats, begin: Floats, end: Floats, settled: bool) -> State:
@@ -102,7 +102,7 @@ class Climb:
         """
         force = -(state.residual + self.solid.tangent_action(state.u, increment))
         heading = self.tangent.direction(state.u, force, 0.1)
-        if heading.negative or heading.iterations < MOST or not self.minimiser.undecided:
+        if heading.reached or heading.negative or self.warm:
             return heading
         self.tangent.renew(state.u)
         return self.tangent.direction(state.u, force, 0.1)

@@ -6,12 +6,13 @@ energy is then minimised by truncated Newton directions: conjugate gradients on 
 preconditioned by a factor that is kept for as long as it pays. Where the tangent is indefinite the factor is
 that of the tangent without compressive stresses. The first negative curvature on the way, and every state
 whose tangent is not positive definite, is left along the lowest mode, by the sign of the imperfection. The last
-factor is the certificate, and the adjoint's. A solve that starts from a solution starts from its factor too, and
-as a rule needs no other before its certificate.
+factor is the certificate, and the adjoint's: of the tangent at the state returned, or so near it that this one is
+proven by it. A solve that starts from a solution starts from its factor too, and as a rule makes no other than this.
 """
 
 from __future__ import annotations
 
+import uuid
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -60,15 +61,17 @@ class Solution:
 
     displacement  this rank's own degrees of freedom, mm;  points (n, d) mm, controls (c,) mm and
     material (p,): what it is the equilibrium of
+    factored      the displacement, mm, whose tangent was factored for the certificate: this one or one near it
     """
 
     displacement: Floats
+    factored: Floats
     points: Floats
     controls: Floats
     material: Floats
     record: Record
     slot: int = field(repr=False)
-    stamp: int = field(repr=False)
+    stamp: uuid.UUID = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class Equilibrium:
     def __init__(self, solid: Solid, effort: Effort = Effort(), factors: int = 1) -> None:
         self.solid, self.effort = solid, effort
         self._factors = [linear_solver(solid) for _ in range(factors)]
-        self._stamps = [-1] * factors
+        self._stamps: list[uuid.UUID | None] = [None] * factors
         self._count = 0
 
     def solve(self, points: Floats, controls: Floats, material: Floats, start: Solution | Start | None = None) -> Solution:
@@ -100,12 +103,15 @@ class Equilibrium:
         elements, EquilibriumError where no certified state was reached.
         """
         self.check(points, controls, material)
+        slot, self._count = self._count % len(self._factors), self._count + 1
+        whose = start if isinstance(start, Solution) else None  # one carried over from another mesh has no factor to lend
+        kept = whose is None or self.keeps(whose)
+        lent = self._lend(whose, slot) if whose else None
+        stamp = self._stamps[slot] = uuid.uuid4()
         self.solid.set_points(points)
         self.solid.set_material(material)
-        lent = self._nearest_factor(start) if start else None
-        slot, self._count = self._count % len(self._factors), self._count + 1
-        self._stamps[slot] = self._count
         climb, state = Climb(self.solid, self.effort, self._factors[slot], lent), None
+        climb.tangent.factorisations += not kept
         if start is not None:
             with suppress(EquilibriumError):  # whatever the cold path solves is still solved
                 state = climb.from_state(start.displacement, start.controls, controls)
@@ -121,7 +127,9 @@ class Equilibrium:
             advice = "Use smaller controls or an overlap penalty, or allow such states (refuse_overlap=False)."
             reason = f"walls pass through each other, {record.overlaps[0]},"
             raise EquilibriumError(reason, 1.0, advice=advice, kind="overlap")
-        return Solution(state.u, points.copy(), controls.copy(), material.copy(), record, slot, self._count)
+        factored = climb.tangent.factored
+        assert factored is not None, "no state is certified without a factor of its own"
+        return Solution(state.u, factored, points.copy(), controls.copy(), material.copy(), record, slot, stamp)
 
     def _certify(self, climb: Climb, state: State, warm: bool, points: Floats) -> Record:
         solid, tangent = self.solid, climb.tangent
@@ -168,20 +176,31 @@ class Equilibrium:
                 f"{measures[inverted[0]]:.3g} mm^{mesh.dim}: keep the design inside its bounds, or mesh it again."
             )
 
-    def _nearest_factor(self, start: Solution | Start) -> Solver | None:
-        """The factor of a solution, or of the one solved last where that is gone; None if it is of no use."""
-        last = self._count % len(self._factors) - 1
-        kept = isinstance(start, Solution) and self._stamps[start.slot] == start.stamp
-        factor = self._factors[start.slot if isinstance(start, Solution) and kept else last]
-        return factor if factor.positive else None
+    def _lend(self, start: Solution, slot: int) -> Solver | None:
+        """The factor that a start was certified by; made again in `slot` where it is gone, None if it is of no use.
+
+        Always the same one, whatever was solved before: so a solve depends on its arguments alone.
+        """
+        if self.keeps(start):
+            return self._factors[start.slot]
+        self._make(start, slot)
+        return self._factors[slot] if self._factors[slot].positive else None
+
+    def _make(self, solution: Solution, slot: int) -> None:
+        self.solid.set_points(solution.points)
+        self.solid.set_material(solution.material)
+        self._factors[slot].factorise(self.solid.tangent(solution.factored))
+        self._stamps[slot] = solution.stamp
+
+    def keeps(self, solution: Solution) -> bool:
+        """Whether the factor of a solution is still there."""
+        return self._stamps[solution.slot] == solution.stamp
 
     def factor(self, solution: Solution) -> Solver:
-        """The factor of the tangent at `solution`; kept from its solve, or else made again.
+        """The factor that `solution` was certified by; kept from its solve, or else made again.
 
-        The solid must be set to the solution's points and material.
+        The solid is left set to the solution's points and material.
         """
-        kept = self._factors[solution.slot]
-        if self._stamps[solution.slot] != solution.stamp:
-            kept.factorise(self.solid.tangent(solution.displacement))
-            self._stamps[solution.slot] = solution.stamp
-        return kept
+        if not self.keeps(solution):
+            self._make(solution, solution.slot)
+        return self._factors[solution.slot]

@@ -27,6 +27,10 @@ class EquilibriumError(RuntimeError):
         where = "" if cell is None else f", in element {cell}"
         super().__init__(f"No equilibrium: {reason} at {load:.1%} of the load{where}.{' ' + advice if advice else ''}")
 
+    def __reduce__(self) -> tuple[type[EquilibriumError], tuple[object, ...]]:
+        """As made: it travels between ranks."""
+        return type(self), (self.reason, self.load, self.cell, self.advice, self.kind)
+
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """An InputError that names the nearest valid spelling."""

@@ -31,9 +31,10 @@ class Cholesky:
 
     positive   whether the last matrix was positive definite
     worth      a new factor costs about this many steps of the minimiser
+    exact      whether `solve` is K^-1 to rounding
     """
 
-    worth = 10.0
+    worth, exact = 10.0, True
 
     def __init__(self, comm: MPI.Comm, solver: str | None = None) -> None:
         self.positive = self._ordered = False

@@ -12,9 +12,11 @@ from mnnfem.mesh import Floats
 from mnnfem.solid import Solid
 from mnnfem.stability import kick
 from mnnfem.state import State
-from mnnfem.tangent import Tangent
+from mnnfem.tangent import MOST, Tangent
 
 PATIENCE = 5  # steps with a factor before it may be given up
+NEAR = 0.02  # residual, of the reaction, from which Newton's convergence is quadratic as a rule
+FINISH = 6  # inner iterations from there to a proven state, with a factor made there
 INNER = 1.3  # work of an inner iteration (product and triangular solves) against a step's energy and residual
 
 
@@ -24,7 +26,7 @@ class Stalled(Exception):
 
 @dataclass
 class _Cycle:
-    """What has happened since the last factor: residual norms, falls of the energy, and the work of each step.
+    """What has happened since the last factor: residual norms, and each step's fall of the energy and inner iterations.
 
     price: work of that factor, in steps of the minimiser
     """
@@ -32,12 +34,23 @@ class _Cycle:
     price: float
     norms: list[float]
     falls: list[float]
-    works: list[float]
+    inner: list[int]
 
-    def over(self, goal: float) -> bool:
-        """Whether a new factor would pay.
+    def over(self, goal: float, near: bool) -> bool:
+        """Whether a new factor would pay; near: whether it could be the last one, and the certificate's."""
+        return len(self.norms) > 1 and ((near and self._laboured(goal)) or self._exhausted(goal))
 
-        It would not while the residual is halved at each step or its rate promises the goal for less than the price of
+    def _laboured(self, goal: float) -> bool:
+        """Whether to go on to the goal would take more inner iterations than to finish, and prove, with a factor from here."""
+        if self.inner[-1] == MOST:
+            return True
+        gain = np.log(self.norms[-2] / self.norms[-1])
+        return bool(gain > np.log(2) and self.inner[-1] / gain * np.log(self.norms[-1] / goal) > FINISH)
+
+    def _exhausted(self, goal: float) -> bool:
+        """Whether this factor serves worse by now than it did on average.
+
+        It does not while the residual is halved at each step or its rate promises the goal for less than the price of
         a factor, nor while the last steps still lower the energy faster than all did on average, the factor's
         price included (the marginal value theorem of Charnov, Theor. Popul. Biol. 9, 1976).
         """
@@ -46,8 +59,9 @@ class _Cycle:
         rate = (self.norms[-1] / self.norms[-1 - PATIENCE]) ** (1 / PATIENCE)
         if rate < 1 and np.log(goal / self.norms[-1]) / np.log(rate) <= self.price:
             return False
-        average = sum(self.falls) / (self.price + sum(self.works))
-        return min(self.falls[-1] / self.works[-1], sum(self.falls[-2:]) / sum(self.works[-2:])) < average
+        works = [1 + INNER * count for count in self.inner]
+        average = sum(self.falls) / (self.price + sum(works))
+        return min(self.falls[-1] / works[-1], sum(self.falls[-2:]) / sum(works[-2:])) < average
 
 
 class Minimiser:
@@ -69,7 +83,7 @@ class Minimiser:
             goal = tolerance * state.scale
             if state.norm <= goal:
                 return state
-            if cycle.over(goal):
+            if cycle.over(goal, state.norm <= NEAR * state.scale):
                 memory, cycle, fresh = _Memory(self.solid), self._renew(state, indefinite), True
             self.iterations += 1
             # Newton's own convergence is quadratic: ask as much of the linear solve (Eisenstat and Walker 1996), not more.
@@ -92,7 +106,7 @@ class Minimiser:
             memory.add(found.u - state.u, found.free - state.free)
             cycle.norms.append(found.norm)
             cycle.falls.append(state.energy - found.energy)
-            cycle.works.append(1 + INNER * direction.iterations)
+            cycle.inner.append(direction.iterations)
             state, fresh = found, False
         raise Stalled(f"no convergence in {iterations} iterations")
 

@@ -28,10 +28,11 @@ class Multigrid:
 
     positive     whether the last matrix was positive definite
     worth        a new set-up costs about this many steps of the minimiser
+    exact        whether `solve` is K^-1 to rounding
     iterations   of conjugate gradients, over all solves
     """
 
-    worth = 3.0
+    worth, exact = 3.0, False
 
     def __init__(self, solid: Solid) -> None:
         self.positive, self.iterations, self._solid = False, 0, solid

@@ -15,14 +15,16 @@ from mnnfem.solid import Solid
 
 Inverse = Callable[[Floats], Floats]
 MOST = 8  # iterations for a direction: more would cost what a new factor costs
+PROOF = 7  # iterations for a proof: more would cost what a new factor costs
 
 
 @dataclass(frozen=True)
 class Direction:
-    """What conjugate gradients found: step (mm), and whether they met a direction of negative curvature."""
+    """What conjugate gradients found: step (mm), whether they met a negative curvature, whether they reached their goal."""
 
     step: Floats
     negative: bool
+    reached: bool
     iterations: int
 
 
@@ -42,7 +44,7 @@ class Tangent:
 
     solver           makes the factors;  until it has made one, a factor that another solver has lent serves
     factorisations   counted, failed ones included;  met_negative: whether K was indefinite anywhere so far
-    ready            whether there is a factor
+    ready            whether there is a factor;  factored: the u of the last K that was factored here
     """
 
     def __init__(self, solid: Solid, solver: Solver, lent: Solver | None = None) -> None:
@@ -50,12 +52,18 @@ class Tangent:
         self._active = lent or solver
         self.factorisations, self.met_negative = 0, False
         self._shift, self._rest, self._failures = 0.0, 0, 0
+        self._of_tangent = False  # whether the factor is of a K itself, made here and exact
+        self.factored: Floats | None = None
 
     def certify(self, u: Floats) -> bool:
-        """Factor K(u) itself; returns whether it is positive definite."""
-        positive = self._factorise(self.solid.tangent(u))
-        self.met_negative |= not positive
-        return positive
+        """Whether K(u) is positive definite: proven by the factor of a K nearby, or else by factoring it."""
+        return (self._of_tangent and self._proven(u)) or self._factor_of(u)
+
+    def _proven(self, u: Floats) -> bool:
+        """Whether a few conjugate gradients on a random force prove it; `Multigrid.factorise` tells why they can."""
+        solid = self.solid
+        force = solid.on_free(np.random.default_rng(solid.comm.rank).standard_normal(solid.size))
+        return self.direction(u, force, 1e-6, most=PROOF).reached
 
     def renew(self, u: Floats, indefinite: bool = False) -> None:
         """Make A = K(u), or where that is indefinite (or known to be) the K without compressive stresses, which is not.
@@ -64,7 +72,7 @@ class Tangent:
         """
         if indefinite or self._rest:
             self._rest = max(self._rest - 1, 0)
-        elif self.certify(u):
+        elif self._factor_of(u):
             self._failures = 0
             return
         else:
@@ -87,8 +95,15 @@ class Tangent:
                 break
         diagonal.destroy()
 
+    def _factor_of(self, u: Floats) -> bool:
+        self.factored = u
+        positive = self._factorise(self.solid.tangent(u))
+        self._of_tangent = positive and self.solver.exact
+        self.met_negative |= not positive
+        return positive
+
     def _factorise(self, matrix: PETSc.Mat) -> bool:
-        self._active, self.ready = self.solver, True
+        self._active, self.ready, self._of_tangent = self.solver, True, False
         self.factorisations += 1
         return self.solver.factorise(matrix)
 
@@ -109,13 +124,13 @@ class Tangent:
         step = np.zeros_like(residual)
         first = size = solid.dot(residual, image)
         if size == 0.0:
-            return Direction(step, False, 0)
+            return Direction(step, False, True, 0)
         for k in range(most):
             change = solid.on_free(solid.tangent_action(u, along))
             curvature = solid.dot(along, change)
             if not curvature > 0:
                 self.met_negative = True
-                return Direction(step if k else along, True, k + 1)
+                return Direction(step if k else along, True, False, k + 1)
             length = size / curvature
             step += length * along
             residual -= length * change
@@ -124,9 +139,9 @@ class Tangent:
             image = inverse(residual)
             before, size = size, solid.dot(residual, image)
             if size <= goal**2 * first:
-                break
+                return Direction(step, False, True, k + 1)
             along = image + size / before * along
-        return Direction(step, False, k + 1)
+        return Direction(step, False, False, k + 1)
 
     def lowest_mode(self, u: Floats, steps: int = 24) -> Mode:
         """The v of least v'Kv / v'Av, by Lanczos on A^-1 K in the A inner product, reorthogonalised.

@@ -91,3 +91,21 @@ def test_the_gradient_is_of_the_returned_state_whatever_factor_serves(problem: P
     found = body.vjp(solution, seed)
     assert found.points == pytest.approx(expected.points, rel=1e-7, abs=1e-8 * np.abs(expected.points).max())
     assert found.controls == pytest.approx(expected.controls, rel=1e-8)
+
+
+def test_energy_gradients_are_those_of_rebuilt_forwards(problem: Problem) -> None:
+    body, law = problem.body(), NeoHookean()
+    points, controls = problem.geometry.points(torch.from_numpy(problem.radii)).numpy(), problem.controls[0]
+    rng = np.random.default_rng(1)
+    start = (points, controls, law.values)
+    ways = [rng.normal(size=value.shape) * np.maximum(np.abs(value), 1.0) for value in start]
+    gradients = body.energy_gradients(body.solve(*start))
+    for number, gradient in enumerate((gradients.points, gradients.controls, gradients.material)):
+        slope, energies, remainders = (gradient * ways[number]).sum(), {}, []
+        for step in (0.0, 1e-3, -1e-3, 2e-3):
+            inputs = list(start)
+            inputs[number] = start[number] + 0.02 * step * ways[number]
+            energies[step] = problem.body().solve(*inputs).record.energy
+            remainders.append(abs(energies[step] - energies[0.0] - 0.02 * step * slope))
+        assert (energies[1e-3] - energies[-1e-3]) / 4e-5 == pytest.approx(slope, rel=1e-6)
+        assert np.log2(remainders[3] / remainders[1]) > 1.9

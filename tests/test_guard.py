@@ -114,7 +114,7 @@ def test_a_field_of_the_elements_degree_is_carried_exactly(degree: int) -> None:
 
 
 def test_states_are_carried_to_the_new_mesh_and_cost_less_than_from_rest() -> None:
-    """A buckled panel. Factorisations: 4 from rest, 2 from the carried state, 1 with a factor of the new mesh at hand."""
+    """A buckled panel. Factorisations: 4 from rest, 2 from the carried state: one to start with, one to certify."""
     geometry, library = round_pores(4, 4, elements=24), Library()
     design = torch.from_numpy(geometry.parameters.start) + 0.08
     control = np.array([-5.0])
@@ -126,11 +126,11 @@ def test_states_are_carried_to_the_new_mesh_and_cost_less_than_from_rest() -> No
     points, counts = plant.geometry.points(design).numpy(), []
     assert points == pytest.approx(plant.geometry.mesh.points, abs=1e-12)
     start = library.nearest(control)
-    for one in (start, start, None):
+    for one in (start, None):
         found = plant.physics.solve(points, control, LAW.values, one)
         assert found.record.warm == (one is not None)
         counts.append(found.record.factorisations)
-    assert counts[1] < counts[0] < counts[2]
+    assert counts[0] <= 2 < counts[1]
     assert found.record.kicks > 0
     assert np.abs(start.displacement - found.displacement).max() < 0.1 * np.abs(found.displacement).max()
     assert plant.renew(design, library) is None

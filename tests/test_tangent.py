@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 import scipy.linalg
+import scipy.optimize
 import scipy.sparse as sp
 import ufl
 from mpi4py import MPI
@@ -18,7 +21,7 @@ from mnnfem.solid import Solid, negative_part
 from mnnfem.stability import kick
 from mnnfem.state import State
 from mnnfem.tangent import Tangent
-from tests.conftest import strip
+from tests.conftest import panel_boundary, strip
 
 LAW = NeoHookean()
 
@@ -97,6 +100,35 @@ def test_negative_curvature_is_met_and_the_lowest_mode_found(column, straight) -
     assert tangent.direction(straight, shape_of(solid, vectors[:, 0]), 1e-3).negative
 
 
+def test_a_state_near_a_factored_one_is_certified_without_a_factor_and_never_wrongly(column, straight) -> None:
+    solid = column.solid
+
+    def least(share: float) -> float:
+        return float(np.linalg.eigvalsh(free_block(solid, solid.tangent(share * straight)))[0])
+
+    critical = scipy.optimize.brentq(least, 0.1, 1.0, xtol=1e-9)
+    for distance in (0.3, 1e-2, 1e-3, 1e-4, 1e-5):
+        tangent = Tangent(solid, Cholesky(MPI.COMM_SELF))
+        assert tangent.certify((1 - distance) * critical * straight)
+        near = (1 - 1.01 * distance) * critical * straight
+        assert tangent.certify(near)
+        assert tangent.factorisations == 1
+        assert not tangent.certify((1 + distance) * critical * straight)
+        assert tangent.factorisations == 2
+
+
+def test_a_stand_in_or_a_lent_factor_certifies_nothing(column, straight) -> None:
+    solid, rest = column.solid, np.zeros(column.solid.size)
+    lender = Tangent(solid, Cholesky(MPI.COMM_SELF))
+    lender.renew(rest)
+    borrower = Tangent(solid, Cholesky(MPI.COMM_SELF), lender.solver)
+    assert borrower.certify(rest)
+    assert borrower.factorisations == 1
+    borrower.renew(rest, indefinite=True)
+    assert borrower.certify(rest)
+    assert borrower.factorisations == 3
+
+
 def shape_of(solid: Solid, free: np.ndarray) -> np.ndarray:
     full = np.zeros(solid.size)
     full[solid.free] = free
@@ -125,9 +157,30 @@ def test_a_solve_uses_the_factor_of_the_solution_it_starts_from(panel, body, des
     assert again.warm
     assert again.factorisations == 1  # the certificate's
     forgotten = body.solve(points, 0.5 * controls, LAW.values)  # two slots: the start's factor is overwritten
-    late = body.solve(moved, 1.01 * controls, LAW.values, start).record
+    late = body.solve(moved, 1.01 * controls, LAW.values, start)
     assert forgotten.record.certified
-    assert late.certified
+    assert late.record.factorisations == 2  # the start's again, and the certificate's
+
+
+def test_a_solve_and_its_gradient_depend_on_their_arguments_alone(panel, body, design) -> None:
+    """Whether the start's factor was kept or had to be made again, here or in another body: the same bits."""
+    points, controls = panel.points(design).numpy(), np.array([20.0, -15.0])
+    moved, seed = panel.points((design * 1.01).clamp(0.1, 0.9)).numpy(), np.random.default_rng(0).normal(size=points.shape)
+    start = body.solve(points, controls, LAW.values)
+    kept = body.solve(moved, 1.01 * controls, LAW.values, start)
+    gradients = body.vjp(kept, seed)
+    for _ in range(2):  # both slots are used by others
+        body.solve(points, 0.5 * controls, LAW.values)
+    again = body.solve(moved, 1.01 * controls, LAW.values, start)
+    other = Body(panel.mesh, LAW, panel_boundary(), comm=MPI.COMM_SELF)
+    elsewhere = other.solve(moved, 1.01 * controls, LAW.values, pickle.loads(pickle.dumps(start)))
+    for found in (again, elsewhere):
+        assert np.array_equal(found.displacement, kept.displacement)
+        assert np.array_equal(found.factored, kept.factored)
+    body.solve(points, 0.5 * controls, LAW.values)
+    late = body.vjp(kept, seed)
+    assert np.array_equal(late.points, gradients.points)
+    assert np.array_equal(late.controls, gradients.controls)
 
 
 def test_a_drive_may_turn_a_facet() -> None:

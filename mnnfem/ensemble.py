@@ -1,0 +1,93 @@
+"""Samples over groups of ranks: each group works on some, every rank ends with all of them, in order."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from mpi4py import MPI
+
+from mnnfem.errors import InputError
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Groups of ranks.
+
+    world   all ranks;  group: those that work on one sample together, over which its mesh is spread
+    peers   the ranks of the same number in every group: they exchange results
+    """
+
+    world: MPI.Comm
+    group: MPI.Comm
+    peers: MPI.Comm
+
+    @classmethod
+    def of(cls, world: MPI.Comm, size: int = 1) -> Ensemble:
+        """Groups of `size` neighbouring ranks each. Collective. InputError where they do not divide the ranks."""
+        if size < 1 or world.size % size:
+            raise InputError(f"{world.size} ranks do not divide into groups of {size}: start a multiple of {size} ranks.")
+        number, place = divmod(world.rank, size)
+        return cls(world, world.Split(number, place), world.Split(place, number))
+
+    @property
+    def number(self) -> int:
+        """Of this rank's group."""
+        return self.peers.rank
+
+    @property
+    def root(self) -> bool:
+        """Whether this is the one rank that writes and prints."""
+        return self.world.rank == 0
+
+    def deal(self, keeps: Sequence[bool]) -> list[int]:
+        """The group of each sample, the same on all ranks: one that keeps what it needs as far as shares stay even.
+
+        keeps: for each sample, whether this group would get it done sooner than others. Collective.
+        """
+        kept = list(zip(*self.peers.allgather(list(keeps)), strict=True))
+        share, loads, groups = -(-len(kept) // self.peers.size), [0] * self.peers.size, [-1] * len(kept)
+        for rooms in (True, False):
+            for sample, holders in enumerate(kept):
+                if groups[sample] >= 0:
+                    continue
+                able = [g for g, holds in enumerate(holders) if loads[g] < share and (holds or not rooms)]
+                if able:
+                    groups[sample] = min(able, key=lambda g: loads[g])
+                    loads[groups[sample]] += 1
+        return groups
+
+    def run(self, groups: Sequence[int], work: Callable[[int], Result]) -> list[Result]:
+        """work(k) of every sample k, done by its group, in the order of the samples. Collective.
+
+        Expected failures are results. Anything that `work` raises ends all ranks, and the message names rank and sample.
+        """
+        mine: dict[int, Result] = {}
+        for sample, group in enumerate(groups):
+            if group == self.number:
+                try:
+                    mine[sample] = work(sample)
+                except BaseException as problem:
+                    if self.world.size > 1:
+                        self._end(f"in sample {sample}", problem)
+                    raise
+        found = {sample: result for part in self.peers.allgather(mine) for sample, result in part.items()}
+        return [found[sample] for sample in range(len(groups))]
+
+    def agree(self, value: Any) -> Any:
+        """Rank 0's value, on all ranks. Collective."""
+        return self.world.bcast(value)
+
+    def _end(self, where: str, problem: BaseException) -> None:
+        traceback.print_exception(problem)
+        print(
+            f"Rank {self.world.rank} of {self.world.size} failed {where}: {problem!r}. All ranks end.",
+            file=sys.stderr,
+            flush=True,
+        )
+        self.world.Abort(1)
