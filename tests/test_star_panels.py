@@ -68,7 +68,7 @@ def test_the_big_pore_is_the_spline_of_its_radii(matching: Geometry) -> None:
 
 
 def test_area_of_the_body_tends_to_that_of_the_splines() -> None:
-    """Chords of length h leave out a segment of order h^2: four times the edges, near a sixteenth of the rest (1 / 13.6 measured)."""
+    """Chords of length h leave out h^2: four times the edges, near a sixteenth of the rest (1 / 13.6 measured)."""
     design = big_pore(3, 1).parameters.random(np.random.default_rng(0)) * 0.5 + 0.2
     cells = [(i + 0.5, j + 0.5) for j in range(3) for i in range(3) if (i, j) != (1, 1)]
     pores = np.split(design, 9)
