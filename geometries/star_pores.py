@@ -13,7 +13,8 @@ import torch
 from geometries.star_curve import CONTROL_POINTS, KNOTS, QUARTERS, blended, perimeter, pore_at
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry
-from mnnfem.mesh import Floats, Mesh, gmsh_model, read_gmsh
+from mnnfem.mesh import Floats, Mask, Mesh, gmsh_model, read_gmsh
+from mnnfem.onerank import done_once
 from mnnfem.parameters import alike
 
 EIGHTHS: Floats = np.arange(1, 8, dtype=np.float64) / 8  # where a pore is sampled between two control points
@@ -72,17 +73,9 @@ def star_pores(
         parameters.check(torch.from_numpy(radii))
     made_at = parameters.start if radii is None else radii
     shapes, edge = made_at.reshape(-1, CONTROL_POINTS), perimeter(cell)
-    with gmsh_model("star_pores"):
-        drawing = _Drawing(cell, edge, dict(zip(porous, shapes, strict=True)), divisions, layers, radii is not None)
-        for j in range(rows):
-            for i in range(columns):
-                (drawing.pore_cell if (i, j) in porous else drawing.solid_cell)(i, j)
-        gmsh.model.geo.synchronize()
-        drawing.name_boundaries(columns, rows)
-        gmsh.model.mesh.generate(2)
-        pore_nodes = [gmsh.model.mesh.getNodes(1, pore, includeBoundary=True)[0] for pore in drawing.pores]
-        mesh, tags = read_gmsh()
-    motion = blended(mesh.points, np.isin(tags, np.concatenate(pore_nodes)), porous, cell, edge, shapes)
+    drawn = dict(zip(porous, shapes, strict=True))
+    mesh, on_pore = done_once(lambda: _meshed(columns, rows, cell, edge, drawn, divisions, layers, radii is not None))
+    motion = blended(mesh.points, on_pore, porous, cell, edge, shapes)
     points = motion.origin + (motion.matrix @ made_at).reshape(-1, 2)
     return Geometry(
         mesh=Mesh(points, mesh.cells, mesh.facets, mesh.vertices),
@@ -91,6 +84,30 @@ def star_pores(
         made_at=made_at,
         build=partial(star_pores, columns, rows, cell, solid, divisions, layers, start, bounds),
     )
+
+
+def _meshed(
+    columns: int,
+    rows: int,
+    cell: float,
+    edge: Floats,
+    radii: dict[tuple[int, int], Floats],
+    divisions: int,
+    layers: int,
+    freely: bool,
+) -> tuple[Mesh, Mask]:
+    """The mesh, and which of its nodes lie on pores."""
+    with gmsh_model("star_pores"):
+        drawing = _Drawing(cell, edge, radii, divisions, layers, freely)
+        for j in range(rows):
+            for i in range(columns):
+                (drawing.pore_cell if (i, j) in radii else drawing.solid_cell)(i, j)
+        gmsh.model.geo.synchronize()
+        drawing.name_boundaries(columns, rows)
+        gmsh.model.mesh.generate(2)
+        pore_nodes = [gmsh.model.mesh.getNodes(1, pore, includeBoundary=True)[0] for pore in drawing.pores]
+        mesh, tags = read_gmsh()
+    return mesh, np.isin(tags, np.concatenate(pore_nodes))
 
 
 class _Drawing:
