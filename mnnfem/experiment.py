@@ -35,7 +35,7 @@ from mnnfem.trainer import Step, evaluate, train
 from mnnfem.visualise import Scene
 from mnnfem.warmstart import CAPACITY, Library
 
-HELD_OUT_SEED = 2023  # the same held-out targets whatever the run's seed
+HELD_OUT_SEED = 2023
 LEARNED, FROZEN = "learned geometry", "frozen geometry"
 
 
@@ -54,6 +54,7 @@ class Settings:
     overlap_penalty: float = setting(0.0, "weight of walls that pass through each other: error per mm^3", low=0)
     least_quality: float = setting(Guard.quality, "elements moved below it (mean ratio) are meshed anew", low=0, high=0.5)
     heldout: int = setting(64, "held-out targets", low=1)
+    ramp: float = setting(0.0, "share of the steps over which the controls' bounds open from 40 %", low=0, high=1)
     thickness: float = setting(20.0, "thickness of the body in design.stl", unit="mm", low=0.1, high=1000)
 
 
@@ -61,16 +62,27 @@ class Settings:
 class Experiment:
     """A task for a body: what is learned, what moves it, and what is drawn.
 
-    point   name of the vertex that the pictures mark
-    path    targets (k, ...) that the film follows
+    workflow   the file in workflows/ that makes it from settings
+    path       targets (k, ...) that the film follows
+    hidden     widths of the network's hidden layers
     """
 
+    workflow: str
     task: Task
     geometry: Geometry
     boundary: Boundary
     law: NeoHookean
-    point: str
     path: torch.Tensor
+    hidden: tuple[int, ...] = (30, 30, 30)
+
+    def held_out(self, count: int) -> torch.Tensor:
+        """The targets of every evaluation, the same whatever a run's seed."""
+        return self.task.sample(count, torch.Generator().manual_seed(HELD_OUT_SEED))
+
+    def model(self, make: Callable[[Mesh], Body], guard: Guard) -> Autoencoder:
+        """An untrained model, its body made by `make`."""
+        controller = Controller(self.task.inputs, [drive.bound for drive in self.boundary.drives], self.hidden)
+        return Autoencoder(controller, Plant(self.geometry, make, guard), self.law)
 
 
 def refuse_ranks() -> None:
@@ -91,9 +103,9 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     """
     torch.set_num_threads(1)
     task = experiment.task
-    heldout = task.sample(settings.heldout, torch.Generator().manual_seed(HELD_OUT_SEED))
+    heldout = experiment.held_out(settings.heldout)
     folder = RunFolder(Path(settings.out or _default_folder(task, settings)))
-    folder.write_json("settings.json", {"task": task.name, **dataclasses.asdict(settings)})
+    folder.write_json("settings.json", {"workflow": experiment.workflow, **dataclasses.asdict(settings)})
     factors = max(settings.batch, CAPACITY)  # a remembered solution is of most use with its factor
 
     @lru_cache(maxsize=2)  # both arms start on the same mesh, and the pictures are of the last
@@ -115,9 +127,9 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     folder.write_json("result.json", result)
 
     mesh, points = arm.model.geometry.mesh, arm.model.points().detach().numpy()
-    scene = Scene(mesh, experiment.boundary, mesh.vertex(experiment.point), points)
+    scene = Scene(mesh, experiment.boundary, points)
     film = evaluate(arm.model, task, experiment.path, Library())
-    results.draw(folder, scene, arms, heldout, film, experiment.path, float(result["do_nothing"]), task.unit)
+    results.draw(folder, scene, task, arms, heldout, film, experiment.path, float(result["do_nothing"]))
     results.write_bodies(folder, make(mesh), scene, arm.after, heldout, film, settings.thickness)
     print(results.sentences(result, folder))
     return folder
@@ -139,15 +151,13 @@ def train_arm(
     torch.manual_seed(settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
     task, rate = experiment.task, 0.0 if name == FROZEN else settings.design_rate
-    controller = Controller(task.inputs, [drive.bound for drive in experiment.boundary.drives])
-    plant = Plant(experiment.geometry, make, Guard(settings.least_quality))
-    model = Autoencoder(controller, plant, experiment.law)
+    model = experiment.model(make, Guard(settings.least_quality))
     times = [time.perf_counter()]
     before = evaluate(model, task, heldout)
     times.append(time.perf_counter())
     steps: list[Step] = []
-    rates = settings.network_rate, rate
-    loop = train(model, task, generator, settings.iterations, settings.batch, *rates, Library(), settings.overlap_penalty)
+    sizes, rates = (settings.iterations, settings.batch), (settings.network_rate, rate)
+    loop = train(model, task, generator, *sizes, *rates, Library(), settings.overlap_penalty, settings.ramp)
     with tqdm(loop, total=settings.iterations, desc=name, file=sys.stderr, mininterval=1.0) as bar:
         for step in bar:
             steps.append(step)
