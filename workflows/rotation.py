@@ -14,6 +14,7 @@ import torch
 
 from geometries.star_pores import star_pores
 from mnnfem.boundary import Boundary, Drive
+from mnnfem.errors import InputError
 from mnnfem.experiment import Experiment, Settings, refuse_ranks, run
 from mnnfem.material import NeoHookean
 from mnnfem.settings import parse, run_main, setting
@@ -38,9 +39,7 @@ class RotationSettings(Settings):
     ramp: float = setting(0.2, "share of the steps over which the controls' bounds open from 40 %", low=0, high=1)
     controls: str = setting("single", "pairs of sides that move against each other", choices=tuple(RANGES))
     push: str = setting("tangential", "how a pair moves: along its sides, or at right angles", choices=("tangential", "normal"))
-    bound: float = setting(
-        0.0, "largest displacement of a side, without it 40 or, with two controls, 30", unit="mm", low=0, high=80
-    )
+    bound: float = setting(0.0, "largest displacement of a side; 0 is 40, with two controls 30", unit="mm", low=0, high=80)
     cells: int = setting(7, "along the panel's side, odd", low=3, high=15)
     young: float = setting(70.0, "Young's modulus", unit="MPa", low=1e-6)
     poisson: float = setting(0.3, "Poisson's ratio", low=0, high=0.49)
@@ -53,6 +52,8 @@ PRESETS = {"paper": {"iterations": 1000, "batch": 16}}
 
 def experiment(settings: RotationSettings) -> Experiment:
     """The panel of the paper: corners held, opposite sides without their corner cells driven by -d and d."""
+    if settings.cells % 2 == 0:
+        raise InputError(f"The panel turns its middle cell: --cells must be odd, got {settings.cells}.")
     middle = settings.cells // 2
     geometry = star_pores(
         settings.cells, settings.cells, solid=((middle, middle),), divisions=settings.divisions, layers=settings.layers
