@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 
 from mnnfem.bridge import Bridge, Response, Starts
@@ -31,6 +33,14 @@ class Autoencoder(torch.nn.Module):
         bridge = Bridge(self.plant.physics, skip_failures=True, ensemble=self.plant.ensemble)
         response: Response = bridge(self.points(), self.controller(features), self.material, starts)
         return response
+
+    def on(self, plant: Plant) -> Autoencoder:
+        """The same network, design and material, not copies, with the body of another plant."""
+        other = copy.copy(self)
+        other._buffers = dict(self._buffers)  # its own `made_at`
+        other.made_at = torch.from_numpy(plant.geometry.made_at.copy())
+        other.plant = plant
+        return other
 
     @property
     def geometry(self) -> Geometry:

@@ -18,11 +18,18 @@ class Drive:
     facet      name of a boundary part, see `Mesh.facets`
     direction  (x, y) or (x, y, z), unitless; or a field of positions (k, d) mm in the mesh as first given, (k, d)
     bound      largest absolute control, mm (or whatever the field counts in)
+    opposite   a facet that moves against it, by -control * direction; none by default
     """
 
     facet: str
     direction: tuple[float, ...] | Callable[[Floats], Floats]
     bound: float
+    opposite: str = ""
+
+    @property
+    def signs(self) -> dict[str, float]:
+        """The facets that it moves, with the sign of the control there."""
+        return {self.facet: 1.0, **({self.opposite: -1.0} if self.opposite else {})}
 
     def directions(self, positions: Floats) -> Floats:
         """The direction at each of the positions (k, d), (k, d)."""
@@ -50,11 +57,13 @@ class Boundary:
 
     def check(self, mesh: Mesh) -> None:
         """InputError for unknown facets, a body that could float away, and vertices that are asked to be in two places."""
-        for name in (*self.held, *(drive.facet for drive in self.drives)):
+        for name in (*self.held, *(facet for drive in self.drives for facet in drive.signs)):
             mesh.facet(name)
         if not self.held and not self.drives:
             raise InputError("Nothing holds the body: name at least one held or driven facet.")
         for drive in self.drives:
+            if drive.opposite == drive.facet:
+                raise InputError(f"The facet {drive.facet!r} cannot move against itself: name another one as opposite.")
             components = drive.directions(mesh.points[:1]).shape[1]
             if components != mesh.dim:
                 raise InputError(
@@ -62,7 +71,7 @@ class Boundary:
                 )
             if not drive.bound > 0:
                 raise InputError(f"The control of facet {drive.facet!r} needs a bound above 0 mm, got {drive.bound:g}.")
-        driven = list(dict.fromkeys(drive.facet for drive in self.drives))
+        driven = list(dict.fromkeys(facet for drive in self.drives for facet in drive.signs))
         for number, name in enumerate(driven):
             for other in (*self.held, *driven[:number]):
                 shared = len(np.intersect1d(mesh.facet(name), mesh.facet(other)))

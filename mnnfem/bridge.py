@@ -40,25 +40,38 @@ class Response:
     """displacement (b, n, 2) mm, a row of NaN where a solve failed; outcome: each sample's solution or error.
 
     response["centre"] is the displacement of the named vertex, (b, 2), or of a named facet's points, (b, k, 2).
+    points   where the mesh points are at rest, (n, 2) mm
     """
 
     displacement: torch.Tensor
     outcome: tuple[Any, ...]
     observables: Mapping[str, Any]
+    points: torch.Tensor
 
     def __getitem__(self, name: str) -> torch.Tensor:
+        return self.displacement[:, self._index(name)]
+
+    def at_rest(self, name: str) -> torch.Tensor:
+        """Where what is named lies in the undeformed design, (2,) or (k, 2) mm; depends on the design."""
+        return self.points[self._index(name)]
+
+    def now(self, name: str) -> torch.Tensor:
+        """Where it is in each sample, (b, 2) or (b, k, 2) mm."""
+        return self.at_rest(name) + self[name]
+
+    def _index(self, name: str) -> Any:
         if name not in self.observables:
             raise unknown_name("observable", name, self.observables)
-        return self.displacement[:, self.observables[name]]
+        return self.observables[name]
 
     def of(self, samples: torch.Tensor) -> Response:
         """The response of some samples, by a mask (b,)."""
         chosen = tuple(one for one, wanted in zip(self.outcome, samples.tolist(), strict=True) if wanted)
-        return Response(self.displacement[samples], chosen, self.observables)
+        return Response(self.displacement[samples], chosen, self.observables, self.points)
 
     def moved_to(self, displacement: torch.Tensor) -> Response:
         """The same samples with other displacements (b, n, 2)."""
-        return Response(displacement, self.outcome, self.observables)
+        return Response(displacement, self.outcome, self.observables, self.points)
 
     @property
     def solved(self) -> torch.Tensor:
@@ -96,7 +109,7 @@ class Bridge(torch.nn.Module):
             self.physics.check(*(t.detach().numpy() for t in (points, row, material)))
         outcome: list[Any] = []
         displacement = _Solve.apply(points, controls, material, self, starts, outcome)
-        return Response(displacement, tuple(outcome), self.physics.observables)
+        return Response(displacement, tuple(outcome), self.physics.observables, points)
 
 
 class _Solve(torch.autograd.Function):

@@ -38,7 +38,7 @@ from mnnfem.trainer import Step, evaluate, train
 from mnnfem.visualise import Scene
 from mnnfem.warmstart import CAPACITY, Library
 
-HELD_OUT_SEED = 2023  # the same held-out targets whatever the run's seed
+HELD_OUT_SEED = 2023
 LEARNED, FROZEN = "learned geometry", "frozen geometry"
 
 
@@ -59,6 +59,7 @@ class Settings:
     most_failed: float = setting(0.5, "share of a step's samples without an equilibrium that ends the run", low=0, high=1)
     ranks_per_sample: int = setting(1, "under mpirun: ranks over which each sample's mesh is spread", low=1)
     heldout: int = setting(64, "held-out targets", low=1)
+    ramp: float = setting(0.0, "share of the steps over which the controls' bounds open from 40 %", low=0, high=1)
     thickness: float = setting(20.0, "thickness of the body in design.stl", unit="mm", low=0.1, high=1000)
 
 
@@ -66,16 +67,27 @@ class Settings:
 class Experiment:
     """A task for a body: what is learned, what moves it, and what is drawn.
 
-    point   name of the vertex that the pictures mark
-    path    targets (k, ...) that the film follows
+    workflow   the file in workflows/ that makes it from settings
+    path       targets (k, ...) that the film follows
+    hidden     widths of the network's hidden layers
     """
 
+    workflow: str
     task: Task
     geometry: Geometry
     boundary: Boundary
     law: NeoHookean
-    point: str
     path: torch.Tensor
+    hidden: tuple[int, ...] = (30, 30, 30)
+
+    def held_out(self, count: int) -> torch.Tensor:
+        """The targets of every evaluation, the same whatever a run's seed."""
+        return self.task.sample(count, torch.Generator().manual_seed(HELD_OUT_SEED))
+
+    def model(self, make: Callable[[Mesh], Body], guard: Guard, ensemble: Ensemble | None = None) -> Autoencoder:
+        """An untrained model, its body made by `make`."""
+        controller = Controller(self.task.inputs, [drive.bound for drive in self.boundary.drives], self.hidden)
+        return Autoencoder(controller, Plant(self.geometry, make, guard, ensemble), self.law)
 
 
 def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
@@ -87,9 +99,9 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     """
     torch.set_num_threads(1)
     task, ensemble = experiment.task, Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
-    heldout = task.sample(settings.heldout, torch.Generator().manual_seed(HELD_OUT_SEED))
+    heldout = experiment.held_out(settings.heldout)
     folder = RunFolder(Path(ensemble.agree(settings.out or _default_folder(task, settings))), ensemble.world)
-    folder.write_json("settings.json", {"task": task.name, **dataclasses.asdict(settings)})
+    folder.write_json("settings.json", {"workflow": experiment.workflow, **dataclasses.asdict(settings)})
     factors = settings.batch + CAPACITY  # a remembered solution is of most use with its factor, until the batch is done
 
     @lru_cache(maxsize=2)  # both arms start on the same mesh, and the pictures are of the last
@@ -111,10 +123,10 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     folder.write_json("result.json", result)
 
     mesh, points = arm.model.geometry.mesh, arm.model.points().detach().numpy()
-    scene = Scene(mesh, experiment.boundary, mesh.vertex(experiment.point), points)
+    scene = Scene(mesh, experiment.boundary, points)
     film = evaluate(arm.model, task, experiment.path, Library())
     if ensemble.root:
-        results.draw(folder, scene, arms, heldout, film, experiment.path, float(result["do_nothing"]), task.unit)
+        results.draw(folder, scene, task, arms, heldout, film, experiment.path, float(result["do_nothing"]))
         if ensemble.group.size == 1:  # fields are written from one rank
             results.write_fields(folder, make(mesh), arm.after, heldout, film)
         write_stl(folder.file("design.stl"), mesh, points, settings.thickness)
@@ -139,16 +151,24 @@ def train_arm(
     torch.manual_seed(settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
     task, rate = experiment.task, 0.0 if name == FROZEN else settings.design_rate
-    controller = Controller(task.inputs, [drive.bound for drive in experiment.boundary.drives])
-    plant = Plant(experiment.geometry, make, Guard(settings.least_quality), ensemble)
-    model = Autoencoder(controller, plant, experiment.law)
+    model = experiment.model(make, Guard(settings.least_quality), ensemble)
     times = [time.perf_counter()]
     before = evaluate(model, task, heldout)
     times.append(time.perf_counter())
     steps: list[Step] = []
-    rates = settings.network_rate, rate
-    limits = settings.overlap_penalty, settings.most_failed
-    loop = train(model, task, generator, settings.iterations, settings.batch, *rates, Library(), *limits)
+    loop = train(
+        model,
+        task,
+        generator,
+        settings.iterations,
+        settings.batch,
+        settings.network_rate,
+        rate,
+        starts=Library(),
+        overlap_weight=settings.overlap_penalty,
+        most_failed=settings.most_failed,
+        ramp=settings.ramp,
+    )
     silent = not ensemble.root
     with tqdm(loop, total=settings.iterations, desc=name, file=sys.stderr, mininterval=1.0, disable=silent) as bar:
         try:

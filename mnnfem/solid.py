@@ -105,12 +105,15 @@ class Solid:
         for name in self.boundary.held:
             held |= self.dofs.on_facet(name)
         positions = self.space.tabulate_dof_coordinates()[: self.dofs.owned, : self.mesh.dim]
-        driven = [self.dofs.on_facet(drive.facet) for drive in self.boundary.drives]
+        driven = [
+            np.sum([sign * self.dofs.on_facet(name) for name, sign in drive.signs.items()], axis=0)
+            for drive in self.boundary.drives
+        ]
         lifts = [
             nodes[:, None] * drive.directions(positions) for nodes, drive in zip(driven, self.boundary.drives, strict=True)
         ]
         self.lifts: Floats = np.array(lifts).reshape(len(driven), self.size)
-        self.prescribed: Mask = np.repeat(np.logical_or.reduce([held, *driven]), self.mesh.dim)
+        self.prescribed: Mask = np.repeat(np.logical_or.reduce([held, *(nodes != 0 for nodes in driven)]), self.mesh.dim)
         self.free: Mask = ~self.prescribed
         marker = fem.Function(self.space)
         self.load(marker, self.prescribed.astype(np.float64))

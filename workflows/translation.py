@@ -47,11 +47,11 @@ def experiment(settings: TranslationSettings) -> Experiment:
     angle = torch.linspace(0, 2 * torch.pi, 49, dtype=torch.float64)[:-1]
     circle = 0.7 * settings.reach * torch.stack([torch.cos(angle), torch.sin(angle)], dim=1)
     return Experiment(
+        workflow="translation",
         task=Translation(reach=settings.reach),
         geometry=geometry,
         boundary=Boundary(held=("corners",), drives=drives),
         law=NeoHookean(settings.young, settings.poisson),
-        point="centre",
         path=circle,
     )
 
