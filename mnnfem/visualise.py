@@ -111,7 +111,7 @@ def _draw_body(axes: Axes, scene: Scene, displacement: Floats, limit: float) -> 
 def _outline(axes: Axes, scene: Scene, now: Floats) -> None:
     mesh, boundary = scene.mesh, scene.boundary
     _edges(axes, now, [mesh.boundary()], INK, 0.7)
-    _edges(axes, now, [mesh.facet(name) for name in boundary.held], INK, 3.5)
+    _edges(axes, now, [mesh.facet(name) for name, _ in boundary.fixed(mesh.dim)], INK, 3.5)
     _edges(axes, now, [mesh.facet(drive.facet) for drive in boundary.drives], DRIVEN, 3.5)
 
 
