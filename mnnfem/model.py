@@ -16,13 +16,16 @@ PART = {1: "curve", 2: "surface"}
 SHOWN = 12  # parts that a message lists
 
 
-def read_model(path: Path, size: float | None = None, names: Mapping[str, Sequence[int]] | None = None) -> Mesh:
+def read_model(
+    path: Path, size: float | None = None, names: Mapping[str, Sequence[int]] | None = None, named: bool = True
+) -> Mesh:
     """The body in a file: meshed by gmsh with elements up to `size` mm, or as it stands in a .msh.
 
     names   further names for parts of the boundary: tags of curves (plane bodies) or of surfaces (solid ones), for
             formats such as STEP that have no physical groups
+    named   refuse a boundary of which parts have no name
 
-    Plane bodies lie in a plane z = const. Every part of the boundary must have a name. InputError, before meshing where
+    Plane bodies lie in a plane z = const. InputError, before meshing where
     that can be told then, for files that cannot be read, open outlines and shells, parts that hang on at an edge or a
     point only, boundaries without names, and elements other than triangles and tetrahedra of straight edges.
     """
@@ -41,7 +44,7 @@ def read_model(path: Path, size: float | None = None, names: Mapping[str, Sequen
             raise InputError(f"gmsh cannot read {path}: {error}.") from error
         if path.suffix.lower() != ".msh":
             _refuse_open(path)
-            _name(path, names or {})
+            _name(path, names or {}, named)
             if size is not None:
                 gmsh.option.setNumber("Mesh.MeshSizeMax", size)
             try:
@@ -50,7 +53,8 @@ def read_model(path: Path, size: float | None = None, names: Mapping[str, Sequen
                 raise InputError(f"gmsh cannot mesh {path}: {error}.") from error
         _refuse_elements(path)
         mesh, _ = read_gmsh()
-    _refuse_unnamed(path, mesh)
+    if named:
+        _refuse_unnamed(path, mesh)
     refuse_pinched(mesh, str(path))
     return mesh
 
@@ -101,7 +105,7 @@ def _refuse_open(path: Path) -> None:
             )
 
 
-def _name(path: Path, names: Mapping[str, Sequence[int]]) -> None:
+def _name(path: Path, names: Mapping[str, Sequence[int]], all_of_them: bool) -> None:
     """Give the names asked for, and refuse a model with boundary parts that have none."""
     dim = gmsh.model.getDimension()
     there = [tag for _, tag in gmsh.model.getEntities(dim - 1)]
@@ -113,7 +117,7 @@ def _name(path: Path, names: Mapping[str, Sequence[int]]) -> None:
     groups = [group for at, group in gmsh.model.getPhysicalGroups() if at == dim - 1 and gmsh.model.getPhysicalName(at, group)]
     named = {int(tag) for group in groups for tag in gmsh.model.getEntitiesForPhysicalGroup(dim - 1, group)}
     bare = [tag for tag in there if tag not in named and _outside(dim - 1, tag)]
-    if bare:
+    if bare and all_of_them:
         listed = [f"{tag} near {_where(dim - 1, tag)}" for tag in bare[:SHOWN]] + ["..."] * (len(bare) > SHOWN)
         raise InputError(
             f"{len(bare)} boundary {PART[dim - 1]}s of {path} have no name: {', '.join(listed)}. Give them physical names in "
