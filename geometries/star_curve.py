@@ -78,27 +78,10 @@ def blended(points: Floats, on_pore: Mask, cells: Sequence[tuple[Floats, Floats,
 
 
 def places(local: Floats, edge: Floats, radii: Floats) -> tuple[Floats, Floats]:
-    """(t, s) of points given about the cell's centre, by bisection on the blending ray through each.
-
-    The ray is sought within one knot of the point's shadow on the perimeter; uneven radii bend rays so far that its knot
-    can be a neighbour of the nearest.
-    """
+    """(t, s) of points given about the cell's centre, by bisection on the blending ray through each."""
     reach = np.abs(local).max(axis=1)
     shadow = local / reach[:, None] * np.abs(edge).max()
-    nearest = np.argmin(np.linalg.norm(shadow[:, None] - edge[None], axis=2), axis=1).astype(float)
-    t, s = np.zeros((2, len(local)))
-    missed = np.full(len(local), np.inf)
-    for shift in (0.0, -1.0, 1.0):
-        here, depth = _on_ray(local, nearest + shift, edge, radii)
-        pore = pore_at(here, edge, radii)
-        miss = np.linalg.norm(pore + np.clip(depth, 0, 1)[:, None] * (perimeter_at(here, edge) - pore) - local, axis=1)
-        better = miss < missed - 1e-9 * np.abs(edge).max()
-        t[better], s[better], missed[better] = here[better], depth[better], miss[better]
-    return t, s
-
-
-def _on_ray(local: Floats, knot: Floats, edge: Floats, radii: Floats) -> tuple[Floats, Floats]:
-    """(t, s) with t within 1 of `knot`."""
+    knot = np.argmin(np.linalg.norm(shadow[:, None] - edge[None], axis=2), axis=1).astype(float)
 
     def offset(t: Floats) -> Floats:
         pore = pore_at(t, edge, radii)

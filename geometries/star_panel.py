@@ -16,7 +16,7 @@ from mnnfem.mesh import Floats, Mesh, gmsh_model, read_gmsh
 from mnnfem.parameters import alike, joined
 
 EIGHTHS: Floats = np.arange(1, 8, dtype=np.float64) / 8  # where a pore is sampled between two control points
-FINEST = 4  # how much shorter edges may become where a mesh made afresh is narrow
+FINEST = 2  # how much shorter edges become where a mesh made afresh is narrow; 1 and 4 give worse angles
 
 
 def star_panel(panel: Panel, radii: Floats | None, build: Callable[[Floats], Geometry]) -> Geometry:

@@ -47,26 +47,47 @@ class Outline:
     def place(self, design: Floats) -> Floats:
         """Points (k, 2) mm of a design (p,)."""
         with torch.no_grad():
-            return self.at(torch.from_numpy(design)).numpy()
+            points = self.at(torch.from_numpy(design))
+        if points.dim() != 2 or points.shape[1] != 2 or points.dtype != torch.float64:
+            raise InputError(f"`at` must give (k, 2) coordinates as float64, got {tuple(points.shape)} of {points.dtype}.")
+        return points.numpy()
+
+
+@dataclass(frozen=True, eq=False)
+class Meshed:
+    """The mesh of an outline, and its node at each of the outline's points, (k,)."""
+
+    mesh: Mesh
+    nodes: Ints
 
 
 def outlined(outline: Outline, parameters: Parameters, design: Floats | None = None, size: float | None = None) -> Geometry:
-    """The body meshed by gmsh at a design (the start design), and moved from there by elastic extension.
+    """The body meshed at a design (the start design) as `meshed` does, and moved from there by elastic extension.
 
-    Every polygon edge is one element edge; inside, elements grow from those edges, up to `size` mm. `build` meshes
-    the same outline at another design. InputError, before meshing, for polygons that are open, cross, touch, are
-    nested wrongly or run the wrong way round: which loop, where, which parameters move it there, and how far a design may go.
+    `build` meshes the same outline at another design.
     """
     made_at = parameters.start if design is None else np.asarray(design, dtype=np.float64)
-    parameters.check(torch.from_numpy(made_at))
-    points = outline.place(made_at)
+    made = meshed(outline, parameters, made_at, size)
+    build = partial(outlined, outline, parameters, size=size)
+    return Geometry(made.mesh, parameters, Extended(Extension(made.mesh, made.nodes), outline.at), made_at, build)
+
+
+def meshed(outline: Outline, parameters: Parameters, design: Floats, size: float | None = None) -> Meshed:
+    """The outline at a design (p,), meshed by gmsh: each polygon edge one element edge, elements up to `size` mm between them.
+
+    InputError, before meshing, for polygons that are open, cross, touch, are nested wrongly or run the wrong way
+    round: which loop, where, which parameters move it there, and how far a design may go.
+    """
+    parameters.check(torch.from_numpy(design))
+    points = outline.place(design)
     refuse_misnumbered(outline.polygons, outline.facets, len(points))
+    for name, index in outline.vertices.items():
+        if not 0 <= index < len(points):
+            raise InputError(f"The vertex {name!r} is point {index}, but `at` gives the points 0 to {len(points) - 1}.")
     fault = find_fault(outline.polygons, points)
     if fault is not None:
-        raise InputError(_advice(outline, parameters, made_at, fault))
-    mesh, nodes = _meshed(outline, points, size)
-    build = partial(outlined, outline, parameters, size=size)
-    return Geometry(mesh, parameters, Extended(Extension(mesh, nodes), outline.at), made_at, build)
+        raise InputError(_advice(outline, parameters, design, fault))
+    return _meshed(outline, points, size)
 
 
 def _advice(outline: Outline, parameters: Parameters, design: Floats, fault: Fault) -> str:
@@ -97,8 +118,7 @@ def _movers(outline: Outline, design: Floats, points: Ints, most: int = 4) -> li
     return [int(i) for i in np.argsort(-reach, kind="stable")[:most] if reach[i] > 1e-6 * reach.max()]
 
 
-def _meshed(outline: Outline, points: Floats, size: float | None) -> tuple[Mesh, Ints]:
-    """The mesh, and its node at each of the points, (k,)."""
+def _meshed(outline: Outline, points: Floats, size: float | None) -> Meshed:
     with gmsh_model("outline"):
         geo = gmsh.model.geo
         for tag, (x, y) in enumerate(points, start=1):
@@ -127,12 +147,10 @@ def _meshed(outline: Outline, points: Floats, size: float | None) -> tuple[Mesh,
         at_point = np.array([gmsh.model.mesh.getNodes(0, tag)[0][0] for tag in range(1, len(points) + 1)])
         plain, tags = read_gmsh()
     nodes = np.searchsorted(tags, at_point.astype(np.int64))
-    placed = plain.points.copy()
-    placed[nodes] = points
     facets = {name: nodes[edges] for name, edges in outline.facets.items()}
-    mesh = Mesh(placed, plain.cells, facets, {name: int(nodes[index]) for name, index in outline.vertices.items()})
+    mesh = Mesh(plain.points, plain.cells, facets, {name: int(nodes[index]) for name, index in outline.vertices.items()})
     if len(mesh.boundary()) != len(edges):
         raise InputError(
             f"gmsh made {len(mesh.boundary())} boundary edges of {len(edges)} polygon edges: the outline is too narrow."
         )
-    return mesh, nodes
+    return Meshed(mesh, nodes)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import shapely
 
 from mnnfem.errors import InputError
@@ -55,6 +56,8 @@ class Fault:
 
 def refuse_misnumbered(polygons: Polygons, facets: Mapping[str, Ints], count: int) -> None:
     """InputError unless loops and inner points are the points 0 .. count - 1, once each, and facets are polygon edges."""
+    if not polygons.loops or (polygons.names and len(polygons.names) != len(polygons.loops)):
+        raise InputError(f"An outline needs one loop at least, and a name for each or none; got {len(polygons.loops)} loops.")
     for number, loop in enumerate(polygons.loops):
         if len(loop) < 3:
             raise InputError(f"{polygons.name(number)} has {len(loop)} points: a closed polygon needs three or more.")
@@ -87,7 +90,7 @@ def find_fault(polygons: Polygons, points: Floats) -> Fault | None:
     if short.size:
         where, name = _place_of(points[edges[short[0], 0]]), polygons.name(int(loop_of_edge[short[0]]))
         return Fault(f"two neighbouring points of {name} fall together near {where}", edges[short[0]])
-    return _touching(polygons, points, near) or _misturned(polygons, points)
+    return _touching(polygons, points, near) or _misturned(polygons, points, near)
 
 
 def _touching(polygons: Polygons, points: Floats, near: float) -> Fault | None:
@@ -97,11 +100,7 @@ def _touching(polygons: Polygons, points: Floats, near: float) -> Fault | None:
     later = first < second
     first, second = first[later], second[later]
     shared = (edges[first][:, :, None] == edges[second][:, None, :]).any(axis=(1, 2))
-    # Neighbours share a point: they are at fault only where they fold back on each other.
-    start, end = points[edges[:, 0]], points[edges[:, 1]]
-    along = (end - start) / np.linalg.norm(end - start, axis=1, keepdims=True)
-    folded = (along[first] * along[second]).sum(axis=1) < -1 + TOUCH**2
-    for a, b in zip(first[~shared | folded], second[~shared | folded], strict=True):
+    for a, b in zip(first[~shared], second[~shared], strict=True):
         where = _place_of(shapely.get_coordinates(shapely.shortest_line(lines[a], lines[b])).mean(axis=0))
         one, other = (polygons.name(int(loop_of_edge[edge])) for edge in (a, b))
         how = f"{one} crosses or touches itself" if one == other else f"{one} and {other} cross or touch"
@@ -109,21 +108,31 @@ def _touching(polygons: Polygons, points: Floats, near: float) -> Fault | None:
     return None
 
 
-def _misturned(polygons: Polygons, points: Floats) -> Fault | None:
-    rings = [shapely.Polygon(points[loop]) for loop in polygons.loops]
-    for number, (loop, ring) in enumerate(zip(polygons.loops, rings, strict=True)):
+def _misturned(polygons: Polygons, points: Floats, near: float) -> Fault | None:
+    rings = shapely.polygons([shapely.linearrings(points[loop]) for loop in polygons.loops])
+    firsts = [loop[:1] for loop in polygons.loops]
+    inside = _holders(rings, points[np.concatenate(firsts)])
+    for number, ring in enumerate(rings):
+        if shapely.area(ring) <= near**2:
+            return Fault(f"{polygons.name(number)} has no area", polygons.loops[number])
         if shapely.is_ccw(ring.exterior) != (number == 0):
             way = "counter-clockwise" if number == 0 else "clockwise, as holes do"
-            return Fault(f"{polygons.name(number)} must run {way}: turn its points round", loop[:1])
-        holders = [k for k in range(len(rings)) if k != number and rings[k].contains(shapely.Point(points[loop[0]]))]
-        wanted = [0] if number else []
-        if holders != wanted:
-            inside = f"inside {polygons.name(holders[-1])}" if holders else f"outside {polygons.name(0)}"
-            return Fault(f"{polygons.name(number)} lies {inside} near {_place_of(points[loop[0]])}", loop[:1])
-    for index in polygons.inner:
-        if sum(ring.contains(shapely.Point(points[index])) for ring in rings) != 1:
-            return Fault(f"the inner point {index} at {_place_of(points[index])} does not lie in the body", np.array([index]))
+            return Fault(f"{polygons.name(number)} must run {way}: turn its points round", firsts[number])
+        if inside[number] != ({0} if number else set()):
+            where = f"inside {polygons.name(max(inside[number]))}" if inside[number] else f"outside {polygons.name(0)}"
+            return Fault(f"{polygons.name(number)} lies {where} near {_place_of(points[firsts[number][0]])}", firsts[number])
+    body = shapely.buffer(shapely.polygons(rings[0].exterior, [ring.exterior for ring in rings[1:]]), -near)
+    for index in polygons.inner[~shapely.contains_xy(body, points[polygons.inner])]:
+        return Fault(f"the inner point {index} at {_place_of(points[index])} does not lie inside the body", np.array([index]))
     return None
+
+
+def _holders(rings: npt.NDArray[np.object_], points: Floats) -> list[set[int]]:
+    """Which polygons each point lies in; none holds points of its own wall."""
+    inside: list[set[int]] = [set() for _ in points]
+    for point, ring in shapely.STRtree(rings).query(shapely.points(points), predicate="within").T:
+        inside[point].add(int(ring))
+    return inside
 
 
 def _place_of(point: Floats) -> str:

@@ -6,7 +6,7 @@ import scipy.sparse as sp
 import shapely
 import torch
 
-from geometries.star_curve import perimeter, round_radii, spline_weights
+from geometries.star_curve import perimeter, perimeter_at, places, pore_at, round_radii, spline_weights
 from geometries.star_pores import star_pores
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry, Linear, least_areas
@@ -47,6 +47,27 @@ def test_least_angle_over_the_box() -> None:
     assert least_angles(geometry.mesh.points, geometry.mesh.cells).min() > 19
     assert min(angles[:50]) > 0.7
     assert min(angles[50:]) > 0.4
+
+
+def test_a_panel_meshed_afresh_has_good_angles_whatever_its_radii(panel: Geometry) -> None:
+    """Least angles 20.6 degrees of 20 random designs, 18.7 of 20 corners of the box; of the moved mesh .63."""
+    for design in designs(panel, 6):
+        anew = panel.rebuilt(design)
+        assert least_angles(anew.mesh.points, anew.mesh.cells).min() > 18
+        assert np.array_equal(anew.made_at, design)
+
+
+def test_places_of_points_between_pore_and_edge_are_found() -> None:
+    """(t, s) -> X -> (t, s), even or uneven radii: t is within 1 of the knot nearest to the point's shadow."""
+    rng, edge = np.random.default_rng(5), perimeter(50.0)
+    for radii in (np.full(16, 0.5), *rng.uniform(0.1, 0.9, (20, 16)), *rng.choice([0.1, 0.9], (20, 16))):
+        t, s = rng.uniform(0, 16, 400), rng.uniform(0, 0.99, 400)
+        points = (1 - s)[:, None] * pore_at(t, edge, radii) + s[:, None] * perimeter_at(t, edge)
+        found_t, found_s = places(points, edge, radii)
+        again = (1 - found_s)[:, None] * pore_at(found_t, edge, radii) + found_s[:, None] * perimeter_at(found_t, edge)
+        assert again == pytest.approx(points, abs=1e-9)
+        assert found_s.min() > -1e-9
+        assert found_s.max() < 1
 
 
 def test_a_planted_inversion_is_found(panel: Geometry) -> None:

@@ -125,6 +125,7 @@ REFUSED = {
     ),
     "crosses itself": ({"at": moved({22: (5.0, 2.0), 24: (7.0, 6.0)})}, [2, 2], r"hole 1 crosses or touches itself near \("),
     "holes touch": ({"at": moved({20: (13.0, 5.0)})}, [2, 2], r"hole 1 and hole 2 cross or touch near \(13, 5\) mm"),
+    "flat": ({"at": lambda d: at(d)[:3] * torch.tensor([1.0, 0.0]), "loops": (RIM[:3],), "facets": {}}, [2, 2], "has no area"),
     "folds back": ({"at": moved({2: (2.0, 0.0)})}, [2, 2], r"the outline crosses or touches itself near"),
     "not a number": ({"at": moved({30: (float("nan"), 5.0)})}, [2, 2], "point 30 of the outline is not a number"),
     "falls together": (
@@ -148,7 +149,20 @@ REFUSED = {
     "closed by hand": ({"loops": (np.append(RIM, 0), *HOLES)}, [2, 2], "Point 0 lies on 2 loops"),
     "two points": ({"loops": (RIM, HOLES[0], HOLES[1, :2])}, [2, 2], "hole 2 has 2 points"),
     "facet across": ({"facets": {"bottom": np.array([[0, 5]])}}, [2, 2], "facet 'bottom' names the edge 0 - 5"),
-    "inner outside": ({"loops": (RIM, HOLES[0]), "inner": HOLES[1]}, [2, 9], "inner point 32 at .* does not lie in the body"),
+    "inner outside": (
+        {"loops": (RIM, HOLES[0]), "inner": HOLES[1]},
+        [2, 9],
+        "inner point 32 at .* does not lie inside the body",
+    ),
+    "inner on a wall": (
+        {"at": lambda d: torch.cat([at(d), at(d)[30:31]]), "inner": np.array([44])},
+        [2, 2],
+        "inner point 44 at",
+    ),
+    "no loop": ({"loops": ()}, [2, 2], "one loop at least"),
+    "two names": ({"names": ("a", "b")}, [2, 2], "a name for each or none; got 3 loops"),
+    "vertex nowhere": ({"vertices": {"corner": 44}}, [2, 2], "vertex 'corner' is point 44"),
+    "single precision": ({"at": lambda d: at(d).float()}, [2, 2], "float64, got .* of torch.float32"),
     "named": ({"names": ("the rim", "pore a", "pore b")}, [6, 2], "pore a and the rim cross|the rim and pore a cross"),
 }
 
