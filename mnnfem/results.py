@@ -13,7 +13,6 @@ from mnnfem import visualise
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.body import Body
 from mnnfem.errors import EquilibriumError
-from mnnfem.fabricate.extrude import write_stl
 from mnnfem.fields import FieldWriter
 from mnnfem.runfolder import RunFolder
 from mnnfem.task import Task
@@ -120,22 +119,13 @@ def views(task: Task, tested: Evaluation, targets: torch.Tensor) -> list[visuali
     return [visualise.View(moved, are, should, task.loop, title) for moved, are, should, title in rows]
 
 
-def write_bodies(
-    folder: RunFolder,
-    body: Body,
-    scene: visualise.Scene,
-    tested: Evaluation,
-    heldout: torch.Tensor,
-    film: Evaluation,
-    thickness: float,
-) -> None:
-    """Fields of the four targets and of the film for ParaView, and the design as STL."""
+def write_fields(folder: RunFolder, body: Body, tested: Evaluation, heldout: torch.Tensor, film: Evaluation) -> None:
+    """Fields of the four targets and of the film for ParaView."""
     writer = FieldWriter(body.solid)
     for number, k in enumerate(_shown(tested, heldout), start=1):
         writer.write(folder.file(f"fields/target_{number}.vtu"), tested.response.outcome[k])
     followed = [one for one in film.response.outcome if not isinstance(one, EquilibriumError)]
     writer.write_series(folder.file("fields/path.pvd"), followed)
-    write_stl(folder.file("design.stl"), scene.mesh, scene.points, thickness)
 
 
 def _shown(tested: Evaluation, heldout: torch.Tensor, count: int = 4) -> list[int]:

@@ -11,7 +11,7 @@ import torch
 
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.bridge import Response, Starts
-from mnnfem.errors import EquilibriumError, InputError
+from mnnfem.errors import EquilibriumError, InputError, TrainingStopped
 from mnnfem.penalty import overlap_penalty
 from mnnfem.plant import Renewal
 from mnnfem.task import Task
@@ -70,6 +70,7 @@ def train(
     design_rate: float,
     starts: Starts | None = None,
     overlap_weight: float = 0.0,
+    most_failed: float = 1.0,
     ramp: float = 0.0,
 ) -> Iterator[Step]:
     """Adam on the mean error of fresh samples, rates decaying along a cosine, the design clipped to its bounds.
@@ -78,7 +79,8 @@ def train(
 
     design_rate 0 freezes the geometry. A sample without an equilibrium is left out of its step. overlap_weight times
     the mean `overlap_penalty` is added to what Adam sees, not to the error that a Step reports. Over the first `ramp`
-    of the iterations the controller's bounds open from FIRST_OPENING to the whole.
+    of the iterations the controller's bounds open from FIRST_OPENING to the whole. Raises TrainingStopped where more than
+    the share `most_failed` of a batch has no equilibrium.
     """
     model.design.requires_grad_(design_rate > 0)
     groups = [{"params": list(model.controller.parameters()), "lr": network_rate}]
@@ -94,6 +96,7 @@ def train(
         response = model(task.features(targets), starts)
         solved = response.solved
         records = [one.record for one in response.outcome if not isinstance(one, EquilibriumError)]
+        _stop_if(len(records) < (1 - most_failed) * batch, iteration, response)
         loss = torch.tensor(math.nan)
         if records:
             loss = task.errors(response.of(solved), targets[solved]).mean()
@@ -105,6 +108,7 @@ def train(
             objective.backward()
             optimiser.step()
             model.clip_()
+            model.agree_()
         decay.step()
         yield Step(
             iteration=iteration,
@@ -123,6 +127,16 @@ def train(
 def opening(iteration: int, ramped: float) -> float:
     """The share of their bounds that is open to the controls, linear over the first `ramped` iterations."""
     return min(1.0, FIRST_OPENING + (1 - FIRST_OPENING) * iteration / ramped) if ramped else 1.0
+
+
+def _stop_if(too_many: bool, iteration: int, response: Response) -> None:
+    failed = [(k, one) for k, one in enumerate(response.outcome) if isinstance(one, EquilibriumError)]
+    if too_many:
+        sample, failure = failed[0]
+        raise TrainingStopped(
+            f"{len(failed)} of {len(response.outcome)} samples of iteration {iteration} have no equilibrium, "
+            f"more than allowed. The first is sample {sample}: {failure}"
+        )
 
 
 @torch.no_grad()

@@ -94,4 +94,4 @@ def _refined(model: Autoencoder, make: Callable[[Mesh], Body], refinements: int)
         return points
 
     geometry = Geometry(mesh, model.geometry.parameters, still, made_at, model.geometry.build)
-    return model.on(Plant(geometry, make, Guard(0.0, 0.0)))
+    return model.on(Plant(geometry, make, Guard(0.0, 0.0), model.plant.ensemble))

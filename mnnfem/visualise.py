@@ -121,8 +121,8 @@ def _draw_body(axes: Axes, scene: Scene, view: View, limit: float) -> Any:
 def _outline(axes: Axes, scene: Scene, now: Floats) -> None:
     mesh, boundary = scene.mesh, scene.boundary
     _edges(axes, now, [mesh.boundary()], INK, 0.7)
-    _edges(axes, now, [mesh.facet(name) for name in boundary.held], INK, 3.5)
-    _edges(axes, now, [mesh.facet(name) for drive in boundary.drives for name in drive.signs], DRIVEN, 3.5)
+    _edges(axes, now, [mesh.facet(name) for name, _ in boundary.fixed(mesh.dim)], INK, 3.5)
+    _edges(axes, now, [mesh.facet(name) for name in boundary.driven(mesh.dim)], DRIVEN, 3.5)
 
 
 def _edges(axes: Axes, now: Floats, facets: Iterable[Any], colour: str, width: float) -> None:

@@ -16,8 +16,9 @@ from mpi4py import MPI
 
 from mnnfem import checkpoint, results, visualise
 from mnnfem.body import Body
+from mnnfem.ensemble import Ensemble
 from mnnfem.errors import InputError, unknown_name
-from mnnfem.experiment import Experiment, Settings, refuse_ranks
+from mnnfem.experiment import Experiment, Settings
 from mnnfem.guard import Guard
 from mnnfem.mesh import Mesh
 from mnnfem.runfolder import RunFolder
@@ -63,20 +64,21 @@ def main(argv: Sequence[str]) -> None:
     told = parse(EvaluateSettings, rest, __doc__, EXAMPLES)
     if run is None:
         raise InputError("Which run? Give its folder first: evaluate.py RUN [--refine 1], see --help.")
-    refuse_ranks()
     experiment, settings = reopened(run)
-    task = experiment.task
+    task, ensemble = experiment.task, Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
 
     def make(mesh: Mesh) -> Body:
-        return Body(mesh, experiment.law, experiment.boundary, comm=MPI.COMM_SELF, factors=CAPACITY)
+        return Body(mesh, experiment.law, experiment.boundary, comm=ensemble.group, factors=CAPACITY)
 
-    model = experiment.model(make, Guard(settings.least_quality))
+    model = experiment.model(make, Guard(settings.least_quality), ensemble)
     checkpoint.load(run, model)
-    folder = RunFolder(Path(told.out or run / f"refined_{told.refine}"))
+    folder = RunFolder(Path(told.out or run / f"refined_{told.refine}"), ensemble.world)
     targets = experiment.held_out(told.heldout or settings.heldout)
     verified = verify(model, task, targets, make, told.refine)
     folder.write_json("result.json", verified.numbers)
     film = evaluate(verified.model, task, experiment.path, Library())
+    if not ensemble.root:
+        return
     scene = visualise.Scene(verified.model.geometry.mesh, experiment.boundary, verified.model.points().detach().numpy())
     visualise.path_film(folder.file("path.gif"), scene, results.views(task, film, experiment.path))
     print(f"{verified.sentences(task.unit)}\neverything is in {folder.path}")

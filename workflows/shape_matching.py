@@ -14,7 +14,7 @@ import torch
 
 from geometries.big_pore import big_pore
 from mnnfem.boundary import Boundary, Drive
-from mnnfem.experiment import Experiment, Settings, refuse_ranks, run
+from mnnfem.experiment import Experiment, Settings, run
 from mnnfem.material import NeoHookean
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.shapes import ShapeMatching
@@ -69,7 +69,6 @@ def experiment(settings: ShapeSettings) -> Experiment:
 def main(argv: Sequence[str]) -> None:
     began = time.perf_counter()
     settings = parse(ShapeSettings, argv, __doc__, EXAMPLES, PRESETS)
-    refuse_ranks()
     run(experiment(settings), settings, began)
 
 

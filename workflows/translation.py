@@ -14,7 +14,7 @@ import torch
 
 from geometries.star_pores import star_pores
 from mnnfem.boundary import Boundary, Drive
-from mnnfem.experiment import Experiment, Settings, refuse_ranks, run
+from mnnfem.experiment import Experiment, Settings, run
 from mnnfem.material import NeoHookean
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.task import Translation
@@ -59,7 +59,6 @@ def experiment(settings: TranslationSettings) -> Experiment:
 def main(argv: Sequence[str]) -> None:
     began = time.perf_counter()
     settings = parse(TranslationSettings, argv, __doc__, EXAMPLES, PRESETS)
-    refuse_ranks()
     run(experiment(settings), settings, began)
 
 
