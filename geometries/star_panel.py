@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 import gmsh
 import numpy as np
@@ -88,11 +89,17 @@ class _Drawing:
         for k in range(count):
             n = (k + 1) % count
             between = centre + pore_at(k + EIGHTHS, edge, radii)
-            pores.append(geo.addSpline([inner[k], *(geo.addPoint(*p, 0.0) for p in between), inner[n]]))
-            geo.mesh.setTransfiniteCurve(pores[k], self._elements(between, box) + 1)
-            if self.freely:
+            if self.freely:  # nodes at even t, where they stay in every mesh with as many: an area's slope is then the same
+                elements = self._elements(between, box)
+                shares = np.arange(1, elements) / elements
+                chain = [inner[k], *(geo.addPoint(*p, 0.0) for p in centre + pore_at(k + shares, edge, radii)), inner[n]]
+                pores += [geo.addLine(*ends) for ends in pairwise(chain)]
+                for line in pores[-elements:]:
+                    geo.mesh.setTransfiniteCurve(line, 2)
                 around.append(self._line(outer[k], outer[n], self.panel.divisions))
             else:
+                pores.append(geo.addSpline([inner[k], *(geo.addPoint(*p, 0.0) for p in between), inner[n]]))
+                geo.mesh.setTransfiniteCurve(pores[k], self.panel.divisions + 1)
                 out, back = (self._line(inner[m], outer[m], self.panel.layers) for m in (k, n))
                 self._patch(self._line(outer[k], outer[n], self.panel.divisions), -back, -pores[k], out)
         self.rims.setdefault(block.facet, []).extend(pores)
@@ -141,9 +148,7 @@ class _Drawing:
             gmsh.model.geo.mesh.setTransfiniteSurface(surface, "Left")
 
     def _elements(self, course: Floats, across: shapely.Geometry) -> int:
-        """Edges along a course (k, 2): as long as the material is wide there where it is meshed freely."""
-        if not self.freely:
-            return self.panel.divisions
+        """Edges along a course (k, 2) in a free mesh: as long as the material is wide there."""
         line, longest = shapely.LineString(course), float(np.diff(self.panel.x).max()) / self.panel.divisions
         width = float(np.clip(2 / self.panel.layers * line.distance(across), longest / FINEST, longest))
-        return max(self.panel.divisions, int(np.ceil(line.length / width)))
+        return max(self.panel.divisions, int(np.ceil(line.length / width - 1e-6)))
