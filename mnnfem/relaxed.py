@@ -90,7 +90,7 @@ class Relaxed:
         raise EquilibriumError(
             f"the free controls have found no place without reactions in {ITERATIONS} steps ({reaction.max():.3g} N/mm left)",
             1.0,
-            advice="Use smaller controls.",
+            advice="Use smaller controls, or larger bounds of the free ones.",
             kind="stalled",
         )
 
