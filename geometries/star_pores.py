@@ -25,6 +25,7 @@ def star_pores(
     layers: int = 2,
     start: float = 0.5,
     bounds: tuple[float, float] = (0.1, 0.9),
+    middle: int | None = None,
     radii: Floats | None = None,
 ) -> Geometry:
     r"""The panel of the neuromechanical autoencoder (Oktay et al., ICLR 2023).
@@ -48,12 +49,12 @@ def star_pores(
     columns, rows  cells in x and y;   cell  its side, mm;   solid  cells (column, row) without a pore
     divisions      element edges per radius along the pore;   layers  elements from pore to cell edge
     start, bounds  start value and bounds of the radii (fractions of the centre-to-perimeter distance)
+    middle         cells that left_middle ... top_middle span, all but the corner cells by default
     radii          where the panel is meshed freely, (16 pores,); without it at the start radii, in patches
 
-    Facets: left, right, bottom, top; left_middle ... top_middle (without the corner cells); corners (the
-    quarter cell either side of each panel corner); pores. Vertices, where no pore is: centre; left_of_centre and
-    right_of_centre, half a cell beside it. Radii are ordered cell by cell, row-wise from the lower left, solid cells
-    left out.
+    Facets: left, right, bottom, top; left_middle ... top_middle; corners (the quarter cell either side of each panel
+    corner); pores. Vertices, where no pore is: centre; left_of_centre and right_of_centre, half a cell beside it. Radii
+    are ordered cell by cell, row-wise from the lower left, solid cells left out.
     """
     if min(columns, rows) < 1:
         raise InputError("A panel needs one column and one row at least.")
@@ -63,9 +64,15 @@ def star_pores(
         for j, b in enumerate(range(0, up, QUARTERS))
         for i, a in enumerate(range(0, across, QUARTERS))
     ]
-    middles = {f"{side}_middle": [(side, QUARTERS, (up, across)[axis] - QUARTERS)] for side, (axis, _) in SIDES.items()}
+    middles = {}
+    for side, (axis, _) in SIDES.items():
+        count = (rows, columns)[axis]
+        out = QUARTERS if middle is None else QUARTERS * (count - middle) // 2
+        if middle is not None and not 1 <= middle < count:
+            raise InputError(f"The {side}_middle facet can span 1 to {count - 1} of {count} cells, got {middle}.")
+        middles[f"{side}_middle"] = [(side, out, QUARTERS * count - out)]
     beside = {"left_of_centre": -QUARTERS // 2, "centre": 0, "right_of_centre": QUARTERS // 2}
     centre = {name: (across // 2 + ticks, up // 2) for name, ticks in beside.items()}
     x, y = (np.arange(count + 1) * cell / QUARTERS for count in (across, up))
     panel = Panel(x, y, blocks, {**sides(across, up), **middles}, centre, divisions, layers)
-    return star_panel(panel, radii, partial(star_pores, columns, rows, cell, solid, divisions, layers, start, bounds))
+    return star_panel(panel, radii, partial(star_pores, columns, rows, cell, solid, divisions, layers, start, bounds, middle))
