@@ -56,7 +56,7 @@ def _draw_solid(axes: Axes, faces: Floats, lines: float) -> None:
     seen = normals @ towards > 0
     brightness = 0.45 + 0.55 * np.clip(normals[seen] @ LIGHT, 0, 1)
     colours = np.array(matplotlib.colors.to_rgb(BODY)) * brightness[:, None]
-    axes.add_collection(Poly3DCollection(faces[seen], facecolors=colours, edgecolors="#5b6875", linewidths=lines))
+    axes.add_collection(Poly3DCollection(faces[seen], facecolors=colours, edgecolors="#5b6875", linewidths=lines / 2))
     low, high = faces.reshape(-1, 3).min(axis=0), faces.reshape(-1, 3).max(axis=0)
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
     axes.set_box_aspect(high - low)  # type: ignore[arg-type]

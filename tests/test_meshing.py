@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from geometries.gallery import SHOWN
 from geometries.round_pores import round_pores
 from mnnfem.catalogue import as_settings, families, family, settings_of
 from mnnfem.cli import command
@@ -23,6 +24,10 @@ def test_every_family_of_the_folder_is_known() -> None:
     assert {"star_pores", "round_pores", "big_pore", "display", "strut_lattice", "gyroid", "tiled"} <= set(families())
     assert not {"panel", "star_panel", "extruded", "level_set", "own_model"} & set(families())
     assert family("round_pores") is round_pores
+
+
+def test_the_gallery_shows_every_family() -> None:
+    assert {name.split(",")[0] for name in SHOWN} == {*families(), "extruded"}
 
 
 def test_settings_have_the_types_of_the_signature() -> None:
