@@ -34,6 +34,7 @@ CROSS = shapely.union_all([shapely.box(0, 3, 10, 7), shapely.box(3, 0, 7, 10)])
 
 SHOWN: dict[str, Callable[[], Geometry]] = {
     "star_pores": partial(star_pores, 3, 3, solid=((1, 1),), divisions=2),
+    "star_pores, corners": partial(star_pores, 3, 3, solid=(), divisions=2, corners=0.2),
     "round_pores": partial(round_pores, 3, 3),
     "round_pores, elliptic": partial(round_pores, 3, 3, elliptic=True, bounds=(0.15, 0.42)),
     "overvelde_pores": partial(overvelde_pores, 3, 3, common=False),

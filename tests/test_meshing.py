@@ -32,7 +32,17 @@ def test_the_gallery_shows_every_family() -> None:
 
 def test_settings_have_the_types_of_the_signature() -> None:
     known = settings_of(family("star_pores"))
-    assert list(known) == ["columns", "rows", "cell", "solid", "divisions", "layers", "start", "bounds"]  # radii is a design
+    assert list(known) == [
+        "columns",
+        "rows",
+        "cell",
+        "solid",
+        "divisions",
+        "layers",
+        "start",
+        "bounds",
+        "corners",
+    ]  # not `design`
     texts = ["columns=3", "cell=20", "solid=((1,1),)", "bounds=0.2,0.8"]
     expected = {"columns": 3, "cell": 20, "solid": ((1, 1),), "bounds": (0.2, 0.8)}
     assert as_settings(family("star_pores"), texts) == expected
@@ -51,7 +61,7 @@ def test_settings_have_the_types_of_the_signature() -> None:
         ("star_pores", ["bounds=0.1"], r"bounds=\(0\.5, 0\.5\), got '0\.1'"),
         ("star_pores", ["solid=(1,1)"], r"solid=\(\(3, 3\),\), got '\(1,1\)'"),
         ("round_pores", ["elliptic=1"], "elliptic=true, got '1'"),
-        ("star_pores", ["radii=3"], "Unknown setting 'radii'"),
+        ("star_pores", ["design=3"], "Unknown setting 'design'"),
         ("tiled", ["columns=2"], "tiled needs --set tile=part.step"),
     ],
 )
