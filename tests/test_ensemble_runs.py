@@ -13,7 +13,8 @@ SCRIPT = Path(__file__).with_name("ensemble_run.py")
 
 def start(ranks: int, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
-    return subprocess.run([*launcher, sys.executable, str(SCRIPT), str(folder), *options], capture_output=True, text=True, timeout=600)
+    command = [*launcher, sys.executable, str(SCRIPT), str(folder), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture(scope="module")
