@@ -12,7 +12,8 @@ import torch
 from geometries.star_blocks import SIDES, Block, Panel
 from geometries.star_curve import blended, pore_at
 from mnnfem.geometry import Geometry
-from mnnfem.mesh import Floats, Mesh, gmsh_model, read_gmsh
+from mnnfem.mesh import Floats, Mask, Mesh, gmsh_model, read_gmsh
+from mnnfem.onerank import done_once
 from mnnfem.parameters import alike, joined
 
 EIGHTHS: Floats = np.arange(1, 8, dtype=np.float64) / 8  # where a pore is sampled between two control points
@@ -31,8 +32,17 @@ def star_panel(panel: Panel, radii: Floats | None, build: Callable[[Floats], Geo
     made_at = parameters.start if radii is None else radii
     ends = np.cumsum([len(block) for block in blocks])[:-1]
     shapes = dict(zip(panel.porous, np.split(made_at, ends), strict=True))
+    mesh, on_pore = done_once(lambda: _meshed(panel, shapes, radii is not None))
+    cells = [(panel.centre(block), panel.edge(block), shape) for block, shape in shapes.items()]
+    motion = blended(mesh.points, on_pore, cells)
+    points = motion.origin + (motion.matrix @ made_at).reshape(-1, 2)
+    return Geometry(Mesh(points, mesh.cells, mesh.facets, mesh.vertices), parameters, motion, made_at, build)
+
+
+def _meshed(panel: Panel, shapes: Mapping[Block, Floats], freely: bool) -> tuple[Mesh, Mask]:
+    """The mesh, and which of its nodes lie on pores."""
     with gmsh_model("star_panel"):
-        drawing = _Drawing(panel, shapes, radii is not None)
+        drawing = _Drawing(panel, shapes, freely)
         for block in panel.blocks:
             (drawing.pore if block.pore else drawing.solid)(block)
         gmsh.model.geo.synchronize()
@@ -40,10 +50,7 @@ def star_panel(panel: Panel, radii: Floats | None, build: Callable[[Floats], Geo
         gmsh.model.mesh.generate(2)
         rims = [gmsh.model.mesh.getNodes(1, rim, includeBoundary=True)[0] for group in drawing.rims.values() for rim in group]
         mesh, tags = read_gmsh()
-    cells = [(panel.centre(block), panel.edge(block), shape) for block, shape in shapes.items()]
-    motion = blended(mesh.points, np.isin(tags, np.concatenate(rims)), cells)
-    points = motion.origin + (motion.matrix @ made_at).reshape(-1, 2)
-    return Geometry(Mesh(points, mesh.cells, mesh.facets, mesh.vertices), parameters, motion, made_at, build)
+    return mesh, np.isin(tags, np.concatenate(rims))
 
 
 class _Drawing:

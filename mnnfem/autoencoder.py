@@ -4,26 +4,49 @@ from __future__ import annotations
 
 import torch
 
-from mnnfem.bridge import Bridge, Physics, Response, Starts
+from mnnfem.bridge import Bridge, Response, Starts
 from mnnfem.controller import Controller
 from mnnfem.geometry import Geometry
 from mnnfem.material import NeoHookean
+from mnnfem.plant import Plant, Renewal
 
 
 class Autoencoder(torch.nn.Module):
-    """Features -> controls -> equilibrium. Learns the controller's weights and the design (p,)."""
+    """Features -> controls -> equilibrium. Learns the controller's weights and the design (p,).
 
-    def __init__(self, controller: Controller, geometry: Geometry, physics: Physics, law: NeoHookean) -> None:
+    `made_at` (p,) is the design at which the present mesh was made: it is saved with the weights.
+    """
+
+    made_at: torch.Tensor
+
+    def __init__(self, controller: Controller, plant: Plant, law: NeoHookean) -> None:
         super().__init__()
-        self.controller, self.geometry = controller, geometry
-        self.bridge = Bridge(physics, skip_failures=True)
-        self.design = torch.nn.Parameter(torch.from_numpy(geometry.parameters.start.copy()))
+        self.controller, self.plant = controller, plant
+        self.design = torch.nn.Parameter(torch.from_numpy(plant.geometry.parameters.start.copy()))
+        self.register_buffer("made_at", torch.from_numpy(plant.geometry.made_at.copy()))
         self.register_buffer("material", torch.from_numpy(law.values))
 
     def forward(self, features: torch.Tensor, starts: Starts | None = None) -> Response:
         """Displacements of the mesh points under the network's controls for features (b, inputs)."""
-        response: Response = self.bridge(self.points(), self.controller(features), self.material, starts)
+        bridge = Bridge(self.plant.physics, skip_failures=True)
+        response: Response = bridge(self.points(), self.controller(features), self.material, starts)
         return response
+
+    @property
+    def geometry(self) -> Geometry:
+        """The body on its present mesh."""
+        return self.plant.geometry
+
+    def renew_(self, starts: Starts | None = None) -> Renewal | None:
+        """A new mesh if the design has moved the present one too far, as before every batch of solves; see `Plant.renew`."""
+        renewal = self.plant.renew(self.design, starts)
+        self.made_at.copy_(torch.from_numpy(self.geometry.made_at))
+        return renewal
+
+    def restore_(self) -> None:
+        """The mesh that belongs to a loaded `made_at`."""
+        if not torch.equal(self.made_at, torch.from_numpy(self.geometry.made_at)):
+            self.plant.remesh(self.made_at.numpy().copy())
 
     def points(self) -> torch.Tensor:
         """Node coordinates of the present design, (n, 2) mm."""

@@ -8,10 +8,11 @@ from mpi4py import MPI
 from mnnfem.adjoint import Adjoint, Gradients
 from mnnfem.boundary import Boundary
 from mnnfem.continuation import Effort
-from mnnfem.equilibrium import Equilibrium, Solution
+from mnnfem.equilibrium import Equilibrium, Solution, Start
 from mnnfem.material import NeoHookean
 from mnnfem.mesh import Floats, Ints, Mesh
 from mnnfem.solid import Solid
+from mnnfem.transfer import Transfer
 
 
 class Body:
@@ -43,7 +44,7 @@ class Body:
         """InputError for inputs that cannot be solved; cheap, and changes nothing."""
         self.equilibrium.check(points, controls, material)
 
-    def solve(self, points: Floats, controls: Floats, material: Floats, start: Solution | None = None) -> Solution:
+    def solve(self, points: Floats, controls: Floats, material: Floats, start: Solution | Start | None = None) -> Solution:
         """The certified equilibrium at `points` (n, d) mm, `controls` (c,) mm; EquilibriumError if there is none."""
         return self.equilibrium.solve(points, controls, material, start)
 
@@ -58,3 +59,7 @@ class Body:
     def energy_gradients(self, solution: Solution) -> Gradients:
         """Gradients of the stored energy at an equilibrium; those in the controls are their reactions, N/mm."""
         return self.adjoint.energy(solution)
+
+    def carrier(self, other: Body, was: Floats, now: Floats) -> Transfer:
+        """What turns solutions of `other`, the same body on another mesh, into starts; nodes at `was` there, `now` here."""
+        return Transfer(other.solid, was, self.solid, now)

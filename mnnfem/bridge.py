@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,13 +22,15 @@ class Physics(Protocol):
     def solve(self, points: Any, controls: Any, material: Any, start: Any = None) -> Any: ...
     def displacement(self, solution: Any) -> Any: ...
     def vjp(self, solution: Any, seed: Any) -> Any: ...
+    def carrier(self, other: Any, was: Any, now: Any) -> Callable[[Any], Any]: ...
 
 
 class Starts(Protocol):
-    """Where a solve may start: remembers solutions, gives one that is near."""
+    """Where a solve may start: remembers solutions, gives one that is near, carries all to another mesh."""
 
     def nearest(self, controls: Any) -> Any: ...
     def add(self, solution: Any) -> None: ...
+    def carry(self, carrier: Callable[[Any], Any]) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,15 @@ class Response:
         if name not in self.observables:
             raise unknown_name("observable", name, self.observables)
         return self.displacement[:, self.observables[name]]
+
+    def of(self, samples: torch.Tensor) -> Response:
+        """The response of some samples, by a mask (b,)."""
+        chosen = tuple(one for one, wanted in zip(self.outcome, samples.tolist(), strict=True) if wanted)
+        return Response(self.displacement[samples], chosen, self.observables)
+
+    def moved_to(self, displacement: torch.Tensor) -> Response:
+        """The same samples with other displacements (b, n, 2)."""
+        return Response(displacement, self.outcome, self.observables)
 
     @property
     def solved(self) -> torch.Tensor:

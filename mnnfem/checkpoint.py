@@ -30,6 +30,7 @@ def load(run: Path, model: Autoencoder) -> dict[str, Any]:
         tensors = safetensors.torch.load_file(run / WEIGHTS)
         state: dict[str, Any] = json.loads((run / STATE).read_text())
         model.load_state_dict(tensors)
+        model.restore_()
     except FileNotFoundError as problem:
         raise InputError(f"{run} holds no checkpoint: {problem.filename} is missing.") from None
     except (safetensors.SafetensorError, json.JSONDecodeError, RuntimeError) as problem:

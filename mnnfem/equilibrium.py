@@ -74,6 +74,17 @@ class Solution:
     stamp: uuid.UUID = field(repr=False)
 
 
+@dataclass(frozen=True)
+class Start:
+    """Where a solve may start that is nobody's solution: a state carried over from another mesh. It has no factor.
+
+    displacement  this rank's own degrees of freedom, mm, prescribed ones by controls (c,) mm
+    """
+
+    displacement: Floats
+    controls: Floats
+
+
 class Equilibrium:
     """Solves one `Solid`. Keeps the factors of its last `factors` solutions for their gradients."""
 
@@ -83,18 +94,19 @@ class Equilibrium:
         self._stamps: list[uuid.UUID | None] = [None] * factors
         self._count = 0
 
-    def solve(self, points: Floats, controls: Floats, material: Floats, start: Solution | None = None) -> Solution:
+    def solve(self, points: Floats, controls: Floats, material: Floats, start: Solution | Start | None = None) -> Solution:
         """The equilibrium at `points` (n, d) mm under `controls` (c,) mm.
 
-        Ramped from the undeformed state, or from `start` (another design's or control's solution), from
+        Ramped from the undeformed state, or from `start` (another design's, control's or mesh's solution), from
         which it falls back to the undeformed state; with `refuse_overlap` also where walls have passed through each
         other, as another branch may be free of that. Raises InputError for values out of range or inverted
         elements, EquilibriumError where no certified state was reached.
         """
         self.check(points, controls, material)
         slot, self._count = self._count % len(self._factors), self._count + 1
-        kept = start is None or self.keeps(start)
-        lent = self._lend(start, slot) if start else None
+        whose = start if isinstance(start, Solution) else None  # one carried over from another mesh has no factor to lend
+        kept = whose is None or self.keeps(whose)
+        lent = self._lend(whose, slot) if whose else None
         stamp = self._stamps[slot] = uuid.uuid4()
         self.solid.set_points(points)
         self.solid.set_material(material)

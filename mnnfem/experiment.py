@@ -7,8 +7,9 @@ import datetime
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,10 @@ from mnnfem.body import Body
 from mnnfem.boundary import Boundary
 from mnnfem.controller import Controller
 from mnnfem.geometry import Geometry
+from mnnfem.guard import Guard
 from mnnfem.material import NeoHookean
+from mnnfem.mesh import Mesh
+from mnnfem.plant import Plant, Renewal
 from mnnfem.results import Arm
 from mnnfem.runfolder import RunFolder
 from mnnfem.settings import setting
@@ -48,6 +52,7 @@ class Settings:
     network_rate: float = setting(0.003, "Adam rate of the network's weights", low=0, high=1)
     design_rate: float = setting(0.03, "Adam rate of the design", low=0, high=1)
     overlap_penalty: float = setting(0.0, "weight of walls that pass through each other: error per mm^3", low=0)
+    least_quality: float = setting(Guard.quality, "elements moved below it (mean ratio) are meshed anew", low=0, high=0.5)
     heldout: int = setting(64, "held-out targets", low=1)
     thickness: float = setting(20.0, "thickness of the body in design.stl", unit="mm", low=0.1, high=1000)
 
@@ -56,7 +61,7 @@ class Settings:
 class Experiment:
     """A task for a body: what is learned, what moves it, and what is drawn.
 
-    point   the mesh point that the pictures mark
+    point   name of the vertex that the pictures mark
     path    targets (k, ...) that the film follows
     """
 
@@ -64,7 +69,7 @@ class Experiment:
     geometry: Geometry
     boundary: Boundary
     law: NeoHookean
-    point: int
+    point: str
     path: torch.Tensor
 
 
@@ -90,13 +95,18 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     folder = RunFolder(Path(settings.out or _default_folder(task, settings)))
     folder.write_json("settings.json", {"task": task.name, **dataclasses.asdict(settings)})
     factors = max(settings.batch, CAPACITY)  # a remembered solution is of most use with its factor
-    body = Body(experiment.geometry.mesh, experiment.law, experiment.boundary, comm=MPI.COMM_SELF, factors=factors)
+
+    @lru_cache(maxsize=2)  # both arms start on the same mesh, and the pictures are of the last
+    def make(mesh: Mesh) -> Body:
+        return Body(mesh, experiment.law, experiment.boundary, comm=MPI.COMM_SELF, factors=factors)
+
+    make(experiment.geometry.mesh)
     setup = time.perf_counter() - began
 
     names = (FROZEN,) if settings.frozen_geometry else (LEARNED, FROZEN)
     arms = {}
     for name in names:
-        arms[name] = _train(name, experiment, settings, body, heldout, folder)
+        arms[name] = train_arm(name, experiment, settings, make, heldout, folder)
         if name == names[0]:
             state = {"task": task.name, "iteration": settings.iterations, "seed": settings.seed}
             checkpoint.save(folder, arms[name].model, state)
@@ -104,10 +114,11 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     result = results.summary(task, settings.seed, heldout, arm, arms[FROZEN], setup)
     folder.write_json("result.json", result)
 
-    scene = Scene(experiment.geometry.mesh, experiment.boundary, experiment.point, arm.model.points().detach().numpy())
+    mesh, points = arm.model.geometry.mesh, arm.model.points().detach().numpy()
+    scene = Scene(mesh, experiment.boundary, mesh.vertex(experiment.point), points)
     film = evaluate(arm.model, task, experiment.path, Library())
     results.draw(folder, scene, arms, heldout, film, experiment.path, float(result["do_nothing"]), task.unit)
-    results.write_bodies(folder, body, scene, arm.after, heldout, film, settings.thickness)
+    results.write_bodies(folder, make(mesh), scene, arm.after, heldout, film, settings.thickness)
     print(results.sentences(result, folder))
     return folder
 
@@ -116,13 +127,21 @@ def _default_folder(task: Task, settings: Settings) -> str:
     return f"runs/{task.name}/{datetime.datetime.now():%Y-%m-%d-%H%M%S}-seed{settings.seed}"
 
 
-def _train(name: str, experiment: Experiment, settings: Settings, body: Body, heldout: torch.Tensor, folder: RunFolder) -> Arm:
+def train_arm(
+    name: str,
+    experiment: Experiment,
+    settings: Settings,
+    make: Callable[[Mesh], Body],
+    heldout: torch.Tensor,
+    folder: RunFolder,
+) -> Arm:
     """Train one arm from the same seeds, with a line of metrics per step and a progress bar."""
     torch.manual_seed(settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
     task, rate = experiment.task, 0.0 if name == FROZEN else settings.design_rate
     controller = Controller(task.inputs, [drive.bound for drive in experiment.boundary.drives])
-    model = Autoencoder(controller, experiment.geometry, body, experiment.law)
+    plant = Plant(experiment.geometry, make, Guard(settings.least_quality))
+    model = Autoencoder(controller, plant, experiment.law)
     times = [time.perf_counter()]
     before = evaluate(model, task, heldout)
     times.append(time.perf_counter())
@@ -134,12 +153,19 @@ def _train(name: str, experiment: Experiment, settings: Settings, body: Body, he
             steps.append(step)
             loss = None if math.isnan(step.loss) else step.loss
             folder.append_json("metrics.jsonl", {"arm": name, **dataclasses.asdict(step), "loss": loss})
+            _tell(step.renewal, f"iteration {step.iteration}")
             bar.set_postfix_str(_progress(steps[-20:], task.unit), refresh=False)
     times.append(time.perf_counter())
     after = evaluate(model, task, heldout)
+    _tell(after.renewal, "the trained design")
     times.append(time.perf_counter())
     seconds = np.diff(times)
     return Arm(model, steps, before, after, training=float(seconds[1]), evaluation=float(seconds[0] + seconds[2]))
+
+
+def _tell(renewal: Renewal | None, when: str) -> None:
+    if renewal is not None:
+        tqdm.write(f"{when}: {renewal.sentence}", file=sys.stderr)
 
 
 def _progress(recent: Sequence[Step], unit: str) -> str:

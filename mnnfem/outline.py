@@ -14,6 +14,7 @@ from mnnfem.errors import InputError
 from mnnfem.extension import Extended, Extension
 from mnnfem.geometry import Geometry
 from mnnfem.mesh import Floats, Ints, Mesh, gmsh_model, read_gmsh
+from mnnfem.onerank import done_once
 from mnnfem.parameters import Parameters
 from mnnfem.polygons import Fault, Polygons, find_fault, refuse_misnumbered
 
@@ -87,7 +88,7 @@ def meshed(outline: Outline, parameters: Parameters, design: Floats, size: float
     fault = find_fault(outline.polygons, points)
     if fault is not None:
         raise InputError(_advice(outline, parameters, design, fault))
-    return _meshed(outline, points, size)
+    return done_once(lambda: _meshed(outline, points, size))
 
 
 def _advice(outline: Outline, parameters: Parameters, design: Floats, fault: Fault) -> str:

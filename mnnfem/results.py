@@ -39,7 +39,7 @@ def summary(task: Task, seed: int, heldout: torch.Tensor, arm: Arm, frozen: Arm,
     tests = [test for one in arms for test in (one.before, one.after)]
     steps = [step for one in arms for step in one.steps]
     every: list[Step | Evaluation] = [*steps, *tests]
-    idle = task.errors(torch.zeros_like(arm.after.displacement), heldout)
+    idle = task.errors(arm.after.response.moved_to(torch.zeros_like(arm.after.displacement)), heldout)
     return {
         "task": task.name,
         "unit": task.unit,

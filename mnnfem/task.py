@@ -7,9 +7,11 @@ from typing import Protocol
 
 import torch
 
+from mnnfem.bridge import Response
+
 
 class Task(Protocol):
-    """name, unit of the error, number of network inputs; all tensors float64."""
+    """name, unit of the error, number of network inputs; all tensors float64. What is watched has a name: meshes change."""
 
     name: str
     unit: str
@@ -17,17 +19,17 @@ class Task(Protocol):
 
     def sample(self, count: int, generator: torch.Generator) -> torch.Tensor: ...
     def features(self, targets: torch.Tensor) -> torch.Tensor: ...
-    def errors(self, displacement: torch.Tensor, targets: torch.Tensor) -> torch.Tensor: ...
+    def errors(self, response: Response, targets: torch.Tensor) -> torch.Tensor: ...
 
 
 @dataclass(frozen=True)
 class Translation:
-    """Move one mesh point by a vector drawn from the square (-reach, reach)^2; error |dx| + |dy|, mm.
+    """Move a named vertex by a vector drawn from the square (-reach, reach)^2; error |dx| + |dy|, mm.
 
     Source: Oktay et al., ICLR 2023: the centre of the panel, reach 15 mm.
     """
 
-    point: int
+    point: str = "centre"
     reach: float = 15.0
 
     name = "translation"
@@ -42,6 +44,6 @@ class Translation:
         """What the network sees, of order one."""
         return targets / self.reach
 
-    def errors(self, displacement: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Error of each sample (b,), mm, of the displacements (b, n, 2) of the mesh points."""
-        return (displacement[:, self.point] - targets).abs().sum(dim=1)
+    def errors(self, response: Response, targets: torch.Tensor) -> torch.Tensor:
+        """Error of each sample (b,), mm, against targets (b, 2)."""
+        return (response[self.point] - targets).abs().sum(dim=1)

@@ -13,12 +13,13 @@ from mnnfem.autoencoder import Autoencoder
 from mnnfem.bridge import Response, Starts
 from mnnfem.errors import EquilibriumError, InputError
 from mnnfem.penalty import overlap_penalty
+from mnnfem.plant import Renewal
 from mnnfem.task import Task
 
 
 @dataclass(frozen=True)
 class Step:
-    """One iteration: mean error of its solved samples (NaN if none), and what it cost."""
+    """One iteration: mean error of its solved samples (NaN if none), what it cost, and whether it needed a new mesh."""
 
     iteration: int
     loss: float
@@ -28,6 +29,7 @@ class Step:
     factorisations: int
     warm: int
     seconds: float
+    renewal: Renewal | None
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Evaluation:
     factorisations: int
     crossed: int
     deepest_overlap: float
+    renewal: Renewal | None
 
     @property
     def mean(self) -> float:
@@ -68,6 +71,8 @@ def train(
 ) -> Iterator[Step]:
     """Adam on the mean error of fresh samples, rates decaying along a cosine, the design clipped to its bounds.
 
+    Where the design has moved the mesh too far it is made anew before the step; Adam's moments stay, as the design does.
+
     design_rate 0 freezes the geometry. A sample without an equilibrium is left out of its step. overlap_weight times
     the mean `overlap_penalty` is added to what Adam sees, not to the error that a Step reports.
     """
@@ -80,12 +85,13 @@ def train(
     for iteration in range(iterations):
         began = time.perf_counter()
         targets = task.sample(batch, generator)
+        renewal = model.renew_(starts)
         response = model(task.features(targets), starts)
         solved = response.solved
         records = [one.record for one in response.outcome if not isinstance(one, EquilibriumError)]
         loss = torch.tensor(math.nan)
         if records:
-            loss = task.errors(response.displacement[solved], targets[solved]).mean()
+            loss = task.errors(response.of(solved), targets[solved]).mean()
             objective = loss
             if overlap_weight:
                 passed = overlap_penalty(model.geometry.mesh, model.points(), response.displacement[solved])
@@ -104,6 +110,7 @@ def train(
             factorisations=sum(record.factorisations for record in records),
             warm=sum(record.warm for record in records),
             seconds=time.perf_counter() - began,
+            renewal=renewal,
         )
 
 
@@ -115,12 +122,13 @@ def evaluate(model: Autoencoder, task: Task, targets: torch.Tensor, starts: Star
     """
     if not len(targets):
         raise InputError("The target set is empty: give at least one held-out target.")
+    renewal = model.renew_(starts)
     response: Response = model(task.features(targets), starts)
     at_rest = torch.zeros_like(response.displacement)
     displacement = torch.where(response.solved[:, None, None], response.displacement, at_rest)
     records = [one.record for one in response.outcome if not isinstance(one, EquilibriumError)]
     return Evaluation(
-        errors=task.errors(displacement, targets),
+        errors=task.errors(response.moved_to(displacement), targets),
         response=response,
         displacement=displacement,
         failed=len(targets) - len(records),
@@ -128,4 +136,5 @@ def evaluate(model: Autoencoder, task: Task, targets: torch.Tensor, starts: Star
         factorisations=sum(record.factorisations for record in records),
         crossed=sum(bool(record.overlaps) for record in records),
         deepest_overlap=max((record.overlaps[0].depth for record in records if record.overlaps), default=0.0),
+        renewal=renewal,
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from mnnfem.equilibrium import Solution
+from mnnfem.equilibrium import Solution, Start
 from mnnfem.mesh import Floats
 
 CAPACITY = 64
@@ -19,9 +21,9 @@ class Library:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self.capacity = capacity
-        self._solutions: list[Solution] = []
+        self._solutions: list[Solution | Start] = []
 
-    def nearest(self, controls: Floats) -> Solution | None:
+    def nearest(self, controls: Floats) -> Solution | Start | None:
         """The solution with the nearest controls, or None where the undeformed state is nearer still."""
         if not self._solutions:
             return None
@@ -32,3 +34,7 @@ class Library:
     def add(self, solution: Solution) -> None:
         """Remember a solution, forgetting the oldest beyond the capacity."""
         self._solutions = [*self._solutions, solution][-self.capacity :]
+
+    def carry(self, carrier: Callable[[Solution | Start], Start]) -> None:
+        """Turn all that is remembered into starts on another mesh."""
+        self._solutions = [carrier(one) for one in self._solutions]

@@ -10,7 +10,9 @@ from mnnfem.contact import overlaps
 from mnnfem.controller import Controller
 from mnnfem.errors import EquilibriumError
 from mnnfem.geometry import Geometry
+from mnnfem.guard import Guard
 from mnnfem.material import NeoHookean
+from mnnfem.plant import Plant
 from mnnfem.task import Translation
 from mnnfem.trainer import evaluate, train
 
@@ -18,7 +20,7 @@ from mnnfem.trainer import evaluate, train
 @pytest.fixture
 def model(panel: Geometry, body: Body) -> Autoencoder:
     torch.manual_seed(0)
-    return Autoencoder(Controller(2, [40.0, 40.0]), panel, body, NeoHookean())
+    return Autoencoder(Controller(2, [40.0, 40.0]), Plant(panel, lambda _: body, Guard(0.0, 0.0)), NeoHookean())
 
 
 def run(model: Autoencoder, task: Translation, **rates: float) -> list:
@@ -27,7 +29,7 @@ def run(model: Autoencoder, task: Translation, **rates: float) -> list:
 
 def test_the_design_stays_within_its_bounds(model: Autoencoder, panel: Geometry) -> None:
     """A rate that would carry every radius far out of bounds in one step, where the solver would refuse it."""
-    run(model, Translation(panel.mesh.vertex("centre")), network_rate=0.01, design_rate=1.0)
+    run(model, Translation(), network_rate=0.01, design_rate=1.0)
     design = model.design.detach().numpy()
     assert np.all((design >= panel.parameters.lower) & (design <= panel.parameters.upper))
     assert np.isin(design, (0.1, 0.9)).mean() > 0.5
@@ -36,18 +38,18 @@ def test_the_design_stays_within_its_bounds(model: Autoencoder, panel: Geometry)
 def test_one_step_of_training_is_adam_on_the_mean_error(model: Autoencoder, panel: Geometry) -> None:
     """The first Adam step moves every parameter that has a gradient by its rate."""
     start = model.design.detach().clone()
-    step = next(train(model, Translation(panel.mesh.vertex("centre")), torch.Generator().manual_seed(0), 10, 2, 0.01, 0.02))
+    step = next(train(model, Translation(), torch.Generator().manual_seed(0), 10, 2, 0.01, 0.02))
     moved = (model.design.detach() - start).abs()
     assert moved[moved > 0].numpy() == pytest.approx(0.02, rel=1e-3)
     assert (moved > 0).float().mean() > 0.9
-    targets = Translation(0).sample(2, torch.Generator().manual_seed(0))
+    targets = Translation().sample(2, torch.Generator().manual_seed(0))
     torch.manual_seed(0)
-    again = Autoencoder(Controller(2, [40.0, 40.0]), panel, model.bridge.physics, NeoHookean())
-    assert step.loss == pytest.approx(evaluate(again, Translation(panel.mesh.vertex("centre")), targets).mean, rel=1e-9)
+    again = Autoencoder(Controller(2, [40.0, 40.0]), model.plant, NeoHookean())
+    assert step.loss == pytest.approx(evaluate(again, Translation(), targets).mean, rel=1e-9)
 
 
 def test_failed_samples_are_left_out_and_counted(model: Autoencoder, panel: Geometry, monkeypatch: pytest.MonkeyPatch) -> None:
-    task, solve, count = Translation(panel.mesh.vertex("centre")), Body.solve, [0]
+    task, solve, count = Translation(), Body.solve, [0]
 
     def failing(self, *inputs, **options):
         count[0] += 1
@@ -71,10 +73,10 @@ def test_an_overlap_penalty_pulls_walls_apart_and_zero_weight_changes_nothing(pa
 
     It sees vertices only: by these 1.84 without and none with it, and what is left is in the bulge of edges.
     """
-    task, found = Translation(panel.mesh.vertex("centre")), []
+    task, found = Translation(), []
     for weight in ({}, {"overlap_weight": 0.0}, {"overlap_weight": 1.0}):
         torch.manual_seed(0)
-        model = Autoencoder(Controller(2, [40.0, 40.0]), panel, body, NeoHookean())
+        model = Autoencoder(Controller(2, [40.0, 40.0]), Plant(panel, lambda _: body, Guard(0.0, 0.0)), NeoHookean())
         with torch.no_grad():
             model.design.fill_(0.85)
             model.controller.layers[-1].bias.copy_(torch.tensor([1.0, -1.0]))

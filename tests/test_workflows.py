@@ -21,6 +21,7 @@ from mnnfem.autoencoder import Autoencoder
 from mnnfem.controller import Controller
 from mnnfem.errors import InputError
 from mnnfem.material import NeoHookean
+from mnnfem.plant import Plant
 from mnnfem.task import Translation
 from mnnfem.trainer import evaluate
 from workflows.translation import TranslationSettings, experiment, main
@@ -67,7 +68,8 @@ def test_the_checkpoint_gives_the_result_again(run: Path) -> None:
     from mnnfem.body import Body
 
     controller = Controller(2, [40.0, 40.0])
-    model = Autoencoder(controller, setup.geometry, Body(setup.geometry.mesh, setup.law, setup.boundary), setup.law)
+    plant = Plant(setup.geometry, lambda mesh: Body(mesh, setup.law, setup.boundary))
+    model = Autoencoder(controller, plant, setup.law)
     state = checkpoint.load(run, model)
     assert state == {"task": "translation", "iteration": 3, "seed": 5}
     assert model.design.min() < 0.5 < model.design.max()
@@ -95,7 +97,7 @@ def test_frozen_geometry_keeps_the_design(run: Path, tmp_path: Path) -> None:
 
 def test_a_damaged_checkpoint_is_refused(run: Path, tmp_path: Path) -> None:
     geometry = star_pores(columns=1, rows=1, solid=())
-    model = Autoencoder(Controller(2, [1.0]), geometry, None, NeoHookean())
+    model = Autoencoder(Controller(2, [1.0]), Plant(geometry, lambda _: None), NeoHookean())
     with pytest.raises(InputError, match="holds no checkpoint"):
         checkpoint.load(tmp_path, model)
     with pytest.raises(InputError, match="cannot be used"):
@@ -108,7 +110,7 @@ def test_a_damaged_checkpoint_is_refused(run: Path, tmp_path: Path) -> None:
 
 def test_an_empty_target_set_is_refused() -> None:
     with pytest.raises(InputError, match="target set is empty"):
-        evaluate(None, Translation(0), torch.zeros(0, 2))
+        evaluate(None, Translation(), torch.zeros(0, 2))
 
 
 @pytest.mark.parametrize(

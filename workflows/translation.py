@@ -44,15 +44,14 @@ def experiment(settings: TranslationSettings) -> Experiment:
     """The panel of the paper: corners held, the middle three cells of the left and right side driven in x."""
     geometry = star_pores(divisions=settings.divisions, layers=settings.layers)
     drives = [Drive(side, (1.0, 0.0), settings.bound) for side in ("left_middle", "right_middle")]
-    centre = geometry.mesh.vertex("centre")
     angle = torch.linspace(0, 2 * torch.pi, 49, dtype=torch.float64)[:-1]
     circle = 0.7 * settings.reach * torch.stack([torch.cos(angle), torch.sin(angle)], dim=1)
     return Experiment(
-        task=Translation(centre, settings.reach),
+        task=Translation(reach=settings.reach),
         geometry=geometry,
         boundary=Boundary(held=("corners",), drives=drives),
         law=NeoHookean(settings.young, settings.poisson),
-        point=centre,
+        point="centre",
         path=circle,
     )
 
