@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,12 +37,14 @@ class Starts(Protocol):
 class Response:
     """displacement (b, n, 2) mm, a row of NaN where a solve failed; outcome: each sample's solution or error.
 
-    response["centre"] is the displacement of the named vertex, (b, 2), or of a named facet's points, (b, k, 2).
+    response["centre"] is the displacement of the named vertex, (b, 2), or of a named facet's points, (b, k, 2). points are
+    where the material is at rest, (n, 2) mm: what is carried by the material is addressed by these.
     """
 
     displacement: torch.Tensor
     outcome: tuple[Any, ...]
     observables: Mapping[str, Any]
+    points: torch.Tensor
 
     def __getitem__(self, name: str) -> torch.Tensor:
         if name not in self.observables:
@@ -52,11 +54,11 @@ class Response:
     def of(self, samples: torch.Tensor) -> Response:
         """The response of some samples, by a mask (b,)."""
         chosen = tuple(one for one, wanted in zip(self.outcome, samples.tolist(), strict=True) if wanted)
-        return Response(self.displacement[samples], chosen, self.observables)
+        return replace(self, displacement=self.displacement[samples], outcome=chosen)
 
     def moved_to(self, displacement: torch.Tensor) -> Response:
         """The same samples with other displacements (b, n, 2)."""
-        return Response(displacement, self.outcome, self.observables)
+        return replace(self, displacement=displacement)
 
     @property
     def solved(self) -> torch.Tensor:
@@ -92,7 +94,7 @@ class Bridge(torch.nn.Module):
             self.physics.check(*(t.detach().numpy() for t in (points, row, material)))
         outcome: list[Any] = []
         displacement = _Solve.apply(points, controls, material, self, starts, outcome)
-        return Response(displacement, tuple(outcome), self.physics.observables)
+        return Response(displacement, tuple(outcome), self.physics.observables, points)
 
 
 class _Solve(torch.autograd.Function):

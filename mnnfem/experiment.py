@@ -7,7 +7,7 @@ import datetime
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -92,7 +92,7 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     torch.set_num_threads(1)
     task = experiment.task
     heldout = task.sample(settings.heldout, torch.Generator().manual_seed(HELD_OUT_SEED))
-    folder = RunFolder(Path(settings.out or _default_folder(task, settings)))
+    folder = RunFolder(Path(settings.out or default_folder(task, settings)))
     folder.write_json("settings.json", {"task": task.name, **dataclasses.asdict(settings)})
     factors = max(settings.batch, CAPACITY)  # a remembered solution is of most use with its factor
 
@@ -123,7 +123,7 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     return folder
 
 
-def _default_folder(task: Task, settings: Settings) -> str:
+def default_folder(task: Task, settings: Settings) -> str:
     return f"runs/{task.name}/{datetime.datetime.now():%Y-%m-%d-%H%M%S}-seed{settings.seed}"
 
 
@@ -145,22 +145,28 @@ def train_arm(
     times = [time.perf_counter()]
     before = evaluate(model, task, heldout)
     times.append(time.perf_counter())
-    steps: list[Step] = []
     rates = settings.network_rate, rate
     loop = train(model, task, generator, settings.iterations, settings.batch, *rates, Library(), settings.overlap_penalty)
-    with tqdm(loop, total=settings.iterations, desc=name, file=sys.stderr, mininterval=1.0) as bar:
-        for step in bar:
-            steps.append(step)
-            loss = None if math.isnan(step.loss) else step.loss
-            folder.append_json("metrics.jsonl", {"arm": name, **dataclasses.asdict(step), "loss": loss})
-            _tell(step.renewal, f"iteration {step.iteration}")
-            bar.set_postfix_str(_progress(steps[-20:], task.unit), refresh=False)
+    steps = followed(loop, settings.iterations, name, task.unit, folder)
     times.append(time.perf_counter())
     after = evaluate(model, task, heldout)
     _tell(after.renewal, "the trained design")
     times.append(time.perf_counter())
     seconds = np.diff(times)
     return Arm(model, steps, before, after, training=float(seconds[1]), evaluation=float(seconds[0] + seconds[2]))
+
+
+def followed(loop: Iterable[Step], total: int, name: str, unit: str, folder: RunFolder) -> list[Step]:
+    """The steps of a training loop as it runs, with a line of metrics for each and a progress bar."""
+    steps: list[Step] = []
+    with tqdm(loop, total=total, desc=name, file=sys.stderr, mininterval=1.0) as bar:
+        for step in bar:
+            steps.append(step)
+            loss = None if math.isnan(step.loss) else step.loss
+            folder.append_json("metrics.jsonl", {"arm": name, **dataclasses.asdict(step), "loss": loss})
+            _tell(step.renewal, f"iteration {step.iteration}")
+            bar.set_postfix_str(_progress(steps[-20:], unit), refresh=False)
+    return steps
 
 
 def _tell(renewal: Renewal | None, when: str) -> None:
