@@ -92,7 +92,7 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     torch.set_num_threads(1)
     task = experiment.task
     heldout = task.sample(settings.heldout, torch.Generator().manual_seed(HELD_OUT_SEED))
-    folder = RunFolder(Path(settings.out or default_folder(task, settings)))
+    folder = RunFolder(Path(settings.out or default_folder(task.name, settings)))
     folder.write_json("settings.json", {"task": task.name, **dataclasses.asdict(settings)})
     factors = max(settings.batch, CAPACITY)  # a remembered solution is of most use with its factor
 
@@ -123,8 +123,9 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     return folder
 
 
-def default_folder(task: Task, settings: Settings) -> str:
-    return f"runs/{task.name}/{datetime.datetime.now():%Y-%m-%d-%H%M%S}-seed{settings.seed}"
+def default_folder(task: str, settings: Settings) -> str:
+    """Where a run of the task goes that was not told."""
+    return f"runs/{task}/{datetime.datetime.now():%Y-%m-%d-%H%M%S}-seed{settings.seed}"
 
 
 def train_arm(
