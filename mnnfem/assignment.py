@@ -15,11 +15,12 @@ SPREAD = 1.0  # standard deviation of the logits that a restart begins with
 
 @dataclass(frozen=True)
 class Assignment:
-    """state (k,): the row of the bank for each pattern; logits of the colours; loss of each restart (restarts,)."""
+    """state (k,): the row of the bank for each pattern; logits of the colours; patterns that are exact; their mean error."""
 
     state: torch.Tensor
     logits: torch.Tensor
-    losses: torch.Tensor
+    exact: int
+    error: float
 
 
 def assign(
@@ -30,37 +31,40 @@ def assign(
     generator: torch.Generator,
     restarts: int = 8,
     iterations: int = 300,
-) -> Assignment:
-    r"""The best of some restarts of Adam on the colours, with a soft choice of states that hardens.
+) -> list[Assignment]:
+    r"""Restarts of Adam on the colours, with a soft choice of states that hardens; all of them, the best first.
 
         minimise  -T sum_k log mean_s exp(-H_ks / T),   H_ks = cross-entropy of pattern k and what state s shows,
 
     T falling from HOT to COLD in geometric steps. With T large all states count, with T small each pattern's best one.
-    A restart is judged by its sum of mean colour errors under the hard choice, per pattern.
+    A restart is judged by how many patterns all its windows show rightly, then by the sum of colour errors: training goes on
+    downhill, and a segment that is wrong by far stays so.
 
     weights (s, w, n) of the states, see `Windows.weights`; points (n, 2) mm; patterns (k, w) of zeros and ones.
     `colours` is left as it was.
     """
-    kept, best, losses = colours.logits.detach().clone(), None, []
+    kept, found = colours.logits.detach().clone(), []
     flat = weights.reshape(-1, weights.shape[2])
+
+    def entropies() -> tuple[torch.Tensor, torch.Tensor]:
+        seen = (flat @ colours(points)).reshape(weights.shape[:2])
+        return seen, -(patterns @ seen.log().T + (1 - patterns) @ (1 - seen).log().T)
+
     for _ in range(restarts):
         with torch.no_grad():
             colours.logits.copy_(SPREAD * torch.randn(kept.shape, generator=generator, dtype=torch.float64))
         optimiser = torch.optim.Adam(colours.parameters(), lr=RATE)
         for iteration in range(iterations):
             temperature = HOT * (COLD / HOT) ** (iteration / max(1, iterations - 1))
-            seen = (flat @ colours(points)).reshape(weights.shape[:2])
-            entropy = -(patterns @ seen.log().T + (1 - patterns) @ (1 - seen).log().T)
             optimiser.zero_grad()
-            (-temperature * torch.logsumexp(-entropy / temperature, dim=1).sum()).backward()
+            (-temperature * torch.logsumexp(-entropies()[1] / temperature, dim=1).sum()).backward()
             optimiser.step()
         with torch.no_grad():
-            seen = (flat @ colours(points)).reshape(weights.shape[:2])
-            errors = (seen - patterns[:, None]).abs().sum(dim=2)
-        losses.append(float(errors.min(dim=1).values.mean()))
-        if best is None or losses[-1] < best[0]:
-            best = losses[-1], errors.argmin(dim=1), colours.logits.detach().clone()
+            seen, entropy = entropies()
+        state = entropy.argmin(dim=1)
+        errors = (seen[state] - patterns).abs()
+        exact = int((errors < 0.5).all(dim=1).sum())
+        found.append(Assignment(state, colours.logits.detach().clone(), exact, float(errors.sum(dim=1).mean())))
     with torch.no_grad():
         colours.logits.copy_(kept)
-    assert best is not None
-    return Assignment(best[1], best[2], torch.tensor(losses))
+    return sorted(found, key=lambda one: (-one.exact, one.error))

@@ -70,11 +70,12 @@ class Display:
 
 @dataclass(frozen=True)
 class Start:
-    """What the bank gives: the controls (10, c) mm of each digit, the colours' logits, and how it came to these."""
+    """What the bank gives: the controls (10, c) mm of each digit, the colours' logits, how many are exact, and the bank."""
 
     controls: torch.Tensor
     logits: torch.Tensor
-    losses: torch.Tensor
+    exact: int
+    error: float
     states: bank.Bank
     seconds: float
 
@@ -131,13 +132,11 @@ def begin(display: Display, settings: ShowSettings, body: Body) -> Start:
     states = bank.fill(body, points.numpy(), controls, display.law.values)
     weights = torch.stack([display.windows.weights(points + one) for one in states.displacement])
     colours = Colours(size_of(display.geometry), settings.colour_spacing)
-    chosen = assign(weights, points, colours, LIT, torch.Generator().manual_seed(settings.seed), settings.restarts)
+    chosen = assign(weights, points, colours, LIT, torch.Generator().manual_seed(settings.seed), settings.restarts)[0]
     seconds = time.perf_counter() - began
-    print(
-        f"bank of {len(weights)} states: the ten digits have {float(chosen.losses.min()):.2f}, best of restarts",
-        file=sys.stderr,
-    )
-    return Start(states.controls[chosen.state], chosen.logits, chosen.losses, states, seconds)
+    told = f"bank of {len(weights)} states: {chosen.exact} of 10 digits shown, error {chosen.error:.2f}"
+    print(told, file=sys.stderr)
+    return Start(states.controls[chosen.state], chosen.logits, chosen.exact, chosen.error, states, seconds)
 
 
 def train_display(

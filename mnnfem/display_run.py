@@ -80,7 +80,8 @@ def summary(settings: ShowSettings, start: Start, arms: Mapping[str, Arm], setup
             "states": len(start.states.controls),
             "failed": start.states.failed,
             "crossed": start.states.crossed,
-            "restarts": start.losses.tolist(),
+            "exact": start.exact,
+            "error": start.error,
         },
         "controls": arm.controls.tolist(),
         "seconds": {
