@@ -41,7 +41,7 @@ def big_pore(
 
     Facets: left, right, bottom, top; corners (the quarter cell either side of each panel corner); left_1, left_2,
     left_3, ... top_3, the faces of every second cell along the sides, numbered from the left or the bottom (12 by default);
-    pores, the small ones; big_pore, which has one node at each t = 0 .. 47 if divisions is 1.
+    pores, the small ones; big_pore. Vertices: big_pore_0 ... big_pore_47, at t = 0 ... 47 of the big pore's spline.
     """
     if not 1 <= middle <= cells - 2 or cells % 2 == 0 or middle % 2 == 0:
         raise InputError(f"The big pore needs odd numbers 1 <= middle <= cells - 2, got middle {middle} and cells {cells}.")
@@ -54,7 +54,7 @@ def big_pore(
         for i in range(cells)
         if not (low <= i < high and low <= j < high)
     ]
-    blocks.append(Block(first, first, last, last, "the big pore", big_start, big_bounds, "big_pore"))
+    blocks.append(Block(first, first, last, last, "the big pore", big_start, big_bounds, "big_pore", "big_pore"))
     faces = {
         f"{side}_{number}": [(side, QUARTERS * n, QUARTERS * (n + 1))]
         for side in SIDES

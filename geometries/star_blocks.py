@@ -21,7 +21,7 @@ class Block:
     left, bottom, right, top   numbers of ticks, in x and y
     pore      its name, for the names of its radii; none: the block is solid
     start, bounds   of its radii
-    facet     name of the pore's wall
+    facet     name of the pore's wall;   points   of its places t = 0, 1, ...: this word and their number; none by default
     """
 
     left: int
@@ -32,6 +32,7 @@ class Block:
     start: float = 0.5
     bounds: tuple[float, float] = (0.1, 0.9)
     facet: str = "pores"
+    points: str = ""
 
     @property
     def ring(self) -> list[tuple[int, int]]:

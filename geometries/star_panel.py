@@ -62,6 +62,7 @@ class _Drawing:
         self.ticks: dict[int, tuple[int, int]] = {}  # the other way round
         self.lines: dict[tuple[int, int], int] = {}
         self.rims: dict[str, list[int]] = {}
+        self.on_rims: dict[str, int] = {}  # named places of pores
         walls = []
         for block, radii in shapes.items():
             around = np.arange(8 * len(radii) + 1, dtype=np.float64) / 8
@@ -81,6 +82,8 @@ class _Drawing:
         count = len(radii)
         outer = [self._point(*at) for at in block.ring]
         inner = [geo.addPoint(*p, 0.0) for p in centre + pore_at(np.arange(count, dtype=np.float64), edge, radii)]
+        if block.points:
+            self.on_rims.update({f"{block.points}_{k}": tag for k, tag in enumerate(inner)})
         around, pores, box = [], [], shapely.box(*(centre + edge[0]), *(centre - edge[0])).exterior
         for k in range(count):
             n = (k + 1) % count
@@ -97,7 +100,7 @@ class _Drawing:
             geo.addPlaneSurface([geo.addCurveLoop(around), geo.addCurveLoop(pores)])
 
     def name_boundaries(self) -> None:
-        """Physical groups: pores, faces, vertices."""
+        """Physical groups: pores, faces, vertices, places of pores."""
         groups = {name: list(rims) for name, rims in self.rims.items()}
         last = len(self.panel.x) - 1, len(self.panel.y) - 1
         for (a, b), tag in self.lines.items():
@@ -111,9 +114,9 @@ class _Drawing:
                         groups.setdefault(name, []).append(tag)
         for name, tags in groups.items():
             gmsh.model.addPhysicalGroup(1, tags, name=name)
-        for name, ticks in self.panel.vertices.items():
-            if ticks in self.points:
-                gmsh.model.addPhysicalGroup(0, [self.points[ticks]], name=name)
+        drawn = {name: self.points[ticks] for name, ticks in self.panel.vertices.items() if ticks in self.points}
+        for name, tag in {**drawn, **self.on_rims}.items():
+            gmsh.model.addPhysicalGroup(0, [tag], name=name)
 
     def _point(self, a: int, b: int) -> int:
         if (a, b) not in self.points:

@@ -51,8 +51,9 @@ def star_pores(
     radii          where the panel is meshed freely, (16 pores,); without it at the start radii, in patches
 
     Facets: left, right, bottom, top; left_middle ... top_middle (without the corner cells); corners (the
-    quarter cell either side of each panel corner); pores. Vertex: centre. Radii are ordered cell by cell,
-    row-wise from the lower left, solid cells left out.
+    quarter cell either side of each panel corner); pores. Vertices, where no pore is: centre; left_of_centre and
+    right_of_centre, half a cell beside it. Radii are ordered cell by cell, row-wise from the lower left, solid cells
+    left out.
     """
     if min(columns, rows) < 1:
         raise InputError("A panel needs one column and one row at least.")
@@ -63,7 +64,8 @@ def star_pores(
         for i, a in enumerate(range(0, across, QUARTERS))
     ]
     middles = {f"{side}_middle": [(side, QUARTERS, (up, across)[axis] - QUARTERS)] for side, (axis, _) in SIDES.items()}
-    centre = {"centre": (across // 2, up // 2)}
+    beside = {"left_of_centre": -QUARTERS // 2, "centre": 0, "right_of_centre": QUARTERS // 2}
+    centre = {name: (across // 2 + ticks, up // 2) for name, ticks in beside.items()}
     x, y = (np.arange(count + 1) * cell / QUARTERS for count in (across, up))
     panel = Panel(x, y, blocks, {**sides(across, up), **middles}, centre, divisions, layers)
     return star_panel(panel, radii, partial(star_pores, columns, rows, cell, solid, divisions, layers, start, bounds))

@@ -74,6 +74,20 @@ class Adjoint:
         solid.set_material(solution.material)
         return self._gradients(self._energy_shape, solid.residual(solution.displacement), self._energy_material)
 
+    def reaction(self, solution: Solution, control: int) -> Gradients:
+        r"""Gradients of the reaction dPi/dc_j of a control, N/mm per unit of the input.
+
+            dr_j/dX = dR/dX[v_j],      dr_j/dc_i = lift_i . K v_j,      v_j = du/dc_j, by one solve:
+
+        the second derivatives of the energy of equilibria, which depends on X, c and p alone.
+        """
+        solid, lift = self.solid, self.solid.lifts[control]
+        solid.set_points(solution.points)
+        solid.set_material(solution.material)
+        moved, rest = self._multiplier_of(solution, -solid.tangent_action(solution.displacement, lift))
+        solid.load(self._multiplier, -(lift + moved))
+        return self._gradients(self._shape, -rest, self._material)
+
     def _gradients(self, shape: fem.Form, forces: Floats, material: list[fem.Form]) -> Gradients:
         solid = self.solid
         moved = assemble(self._vector, shape).reshape(-1, solid.mesh.dim)[self._own]

@@ -11,12 +11,14 @@ import numpy as np
 import torch
 
 from mnnfem import bank
-from mnnfem.assignment import assign
+from mnnfem.assignment import Assignment, assign
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary
+from mnnfem.bridge import Bridge
 from mnnfem.colours import Colours
 from mnnfem.controller import Controller
+from mnnfem.ensemble import Ensemble
 from mnnfem.experiment import FROZEN, Settings, followed
 from mnnfem.geometry import Geometry
 from mnnfem.guard import Guard
@@ -30,6 +32,7 @@ from mnnfem.segments import LIT, margins, read
 from mnnfem.settings import setting
 from mnnfem.show import Show
 from mnnfem.trainer import Evaluation, Step, evaluate, train
+from mnnfem.verify import on_finer_mesh
 from mnnfem.warmstart import Library
 from mnnfem.windows import Windows
 
@@ -70,20 +73,19 @@ class Display:
 
 @dataclass(frozen=True)
 class Start:
-    """What the bank gives: the controls (10, c) mm of each digit, the colours' logits, how many are exact, and the bank."""
+    """What the bank gives: the controls (10, c) mm of each digit, the choice of states and colours, and the bank."""
 
     controls: torch.Tensor
-    logits: torch.Tensor
-    exact: int
-    error: float
+    chosen: Assignment
     states: bank.Bank
     seconds: float
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A test: seen (n, 7) in the windows for digits (n,), colours (points,) of the material."""
+    """A test: seen (n, 7) in the windows for digits (n,), colours of the mesh's points."""
 
+    mesh: Mesh
     evaluation: Evaluation
     seen: torch.Tensor
     digits: torch.Tensor
@@ -104,13 +106,15 @@ class Shown:
 class Arm:
     """One trained display: the ten digits after their stage, and the images, if any, after theirs; training in seconds.
 
-    head: the network's own accuracy on the tested images, by the nearest of the ten digits' controls; steps by stage.
+    steps   by stage;   finer   the ten digits on a mesh of four times the elements
+    head    the network's own accuracy on the tested images, by the nearest of the ten digits' controls
     """
 
     model: Autoencoder
     steps: dict[str, list[Step]]
     controls: torch.Tensor
     classes: Shown
+    finer: Shown
     images: Shown | None
     head: float | None
     training: float
@@ -123,24 +127,32 @@ def size_of(geometry: Geometry) -> tuple[float, float]:
     return float(width), float(height)
 
 
-def begin(display: Display, settings: ShowSettings, body: Body) -> Start:
+def begin(display: Display, settings: ShowSettings, body: Body, ensemble: Ensemble) -> Start:
     """Fill the bank at the start design, and choose colours and states for the ten digits."""
     began = time.perf_counter()
     points = display.geometry.points(torch.from_numpy(display.geometry.parameters.start))
     bounds = np.array([drive.bound for drive in display.boundary.drives])
     controls = bank.random_controls(settings.states, bounds, np.random.default_rng(settings.seed))
-    states = bank.fill(body, points.numpy(), controls, display.law.values)
+    bridge = Bridge(body, skip_failures=True, ensemble=ensemble)
+    states = bank.fill(bridge, points, controls, torch.from_numpy(display.law.values))
     weights = torch.stack([display.windows.weights(points + one) for one in states.displacement])
     colours = Colours(size_of(display.geometry), settings.colour_spacing)
     chosen = assign(weights, points, colours, LIT, torch.Generator().manual_seed(settings.seed), settings.restarts)[0]
-    seconds = time.perf_counter() - began
-    told = f"bank of {len(weights)} states: {chosen.exact} of 10 digits shown, error {chosen.error:.2f}"
-    print(told, file=sys.stderr)
-    return Start(states.controls[chosen.state], chosen.logits, chosen.exact, chosen.error, states, seconds)
+    chosen = ensemble.agree(chosen)  # processors of different makes round differently
+    if ensemble.root:
+        told = f"bank of {len(weights)} states: {chosen.exact} of 10 digits shown, error {chosen.error:.2f}"
+        print(told, file=sys.stderr)
+    return Start(states.controls[chosen.state], chosen, states, time.perf_counter() - began)
 
 
 def train_display(
-    name: str, display: Display, settings: ShowSettings, start: Start, make: Callable[[Mesh], Body], folder: RunFolder
+    name: str,
+    display: Display,
+    settings: ShowSettings,
+    start: Start,
+    ensemble: Ensemble,
+    make: Callable[[Mesh], Body],
+    folder: RunFolder,
 ) -> Arm:
     """Train one arm: controls, colours and radii for the ten digits, then a network with all of these for images."""
     torch.manual_seed(settings.seed)
@@ -148,35 +160,49 @@ def train_display(
     bounds = [drive.bound for drive in display.boundary.drives]
     colours = Colours(size_of(display.geometry), settings.colour_spacing)
     with torch.no_grad():
-        colours.logits.copy_(start.logits)
-    plant = Plant(display.geometry, make, Guard(settings.least_quality))
+        colours.logits.copy_(start.chosen.logits)
+    plant = Plant(display.geometry, make, Guard(settings.least_quality), ensemble)
     model = Autoencoder(table(start.controls, bounds), plant, display.law, colours)
-    rates = 0.0 if name == FROZEN else settings.design_rate, Library(), settings.overlap_penalty, settings.colour_rate
+    design_rate = 0.0 if name == FROZEN else settings.design_rate
     steps, clock = {}, [time.perf_counter()]
 
+    def stage(what: str, task: Show, iterations: int, batch: int, rate: float, share: float) -> None:
+        loop = train(
+            model,
+            task,
+            generator,
+            iterations,
+            batch,
+            rate,
+            share * design_rate,
+            starts=Library(),
+            overlap_weight=settings.overlap_penalty,
+            most_failed=settings.most_failed,
+            readout_rate=share * settings.colour_rate,
+        )
+        steps[what] = followed(loop, iterations, f"{name}, {what}", task, model, settings.seed, folder)
+        clock.append(time.perf_counter())
+
     digits = Show(display.windows, colours, torch.eye(len(ALL), dtype=torch.float64), ALL)
-    loop = train(model, digits, generator, settings.iterations, len(ALL), settings.control_rate, *rates)
-    steps["digits"] = followed(loop, settings.iterations, f"{name}, digits", digits.unit, folder)
-    clock.append(time.perf_counter())
-    classes = show(model, digits, ALL)
-    controls = model.controller(digits.images).detach()
+    stage("digits", digits, settings.iterations, len(ALL), settings.control_rate, 1.0)
+    classes, controls = show(model, digits, ALL), model.controller(digits.images).detach()
+    finer = show(on_finer_mesh(model, make, 1), digits, ALL)
     clock.append(time.perf_counter())
     if display.images is None:
-        return Arm(model, steps, controls, classes, None, None, clock[1] - clock[0], clock[2] - clock[1])
+        return Arm(model, steps, controls, classes, finer, None, None, clock[1] - clock[0], clock[2] - clock[1])
 
     shares = display.images
     model.controller = Controller(shares.train.pixels.shape[1], bounds, HIDDEN)
     imitate(model.controller, shares.train, shares.validation, controls, settings.epochs, generator)
+    model.agree_()
     images = Show(display.windows, colours, shares.train.pixels, shares.train.digits)
-    slow = rates[0] * SLOWER, Library(), settings.overlap_penalty, settings.colour_rate * SLOWER
-    loop = train(model, images, generator, settings.image_iterations, settings.batch, settings.network_rate, *slow)
-    steps["images"] = followed(loop, settings.image_iterations, f"{name}, images", images.unit, folder)
-    clock.append(time.perf_counter())
+    stage("images", images, settings.image_iterations, settings.batch, settings.network_rate, SLOWER)
     test = Images(shares.test.pixels[: settings.heldout], shares.test.digits[: settings.heldout])
     shown = show(model, Show(display.windows, colours, test.pixels, test.digits), torch.arange(len(test.digits)))
     head = head_accuracy(model.controller, test, controls)
     seconds = np.diff([*clock, time.perf_counter()])
-    return Arm(model, steps, controls, classes, shown, head, float(seconds[0] + seconds[2]), float(seconds[1] + seconds[3]))
+    trained, tested = float(seconds[0] + seconds[2]), float(seconds[1] + seconds[3])
+    return Arm(model, steps, controls, classes, finer, shown, head, trained, tested)
 
 
 def table(controls: torch.Tensor, bounds: list[float]) -> Controller:
@@ -194,4 +220,4 @@ def show(model: Autoencoder, task: Show, targets: torch.Tensor) -> Shown:
     """What the windows show for these images, every equilibrium ramped from rest."""
     tested = evaluate(model, task, targets)
     response = tested.response.moved_to(tested.displacement)
-    return Shown(tested, task.seen(response), task.digits[targets], task.colours(response.points))
+    return Shown(model.geometry.mesh, tested, task.seen(response), task.digits[targets], task.colours(response.points))

@@ -16,6 +16,7 @@ from mpi4py import MPI
 from mnnfem import checkpoint, visualise
 from mnnfem.body import Body
 from mnnfem.display import ALL, Arm, Display, Shown, ShowSettings, Start, begin, train_display
+from mnnfem.ensemble import Ensemble
 from mnnfem.errors import EquilibriumError
 from mnnfem.experiment import FROZEN, LEARNED, default_folder
 from mnnfem.fabricate.extrude import write_stl
@@ -33,33 +34,35 @@ from mnnfem.warmstart import CAPACITY
 def run(display: Display, settings: ShowSettings, began: float) -> RunFolder:
     """Choose, train, test, and write the run folder, which is returned; the frozen arm starts where the learned one does."""
     torch.set_num_threads(1)
-    folder = RunFolder(Path(settings.out or default_folder(Show.name, settings)))
-    folder.write_json("settings.json", {"task": Show.name, **dataclasses.asdict(settings)})
+    ensemble = Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
+    folder = RunFolder(Path(ensemble.agree(settings.out or default_folder(Show.name, settings))), ensemble.world)
+    folder.write_json("settings.json", {"workflow": Show.name, **dataclasses.asdict(settings)})
 
     @lru_cache(maxsize=2)
     def make(mesh: Mesh) -> Body:
-        return Body(mesh, display.law, display.boundary, comm=MPI.COMM_SELF, factors=CAPACITY)
+        return Body(mesh, display.law, display.boundary, comm=ensemble.group, factors=CAPACITY)
 
     body = make(display.geometry.mesh)
     setup = time.perf_counter() - began
-    start = begin(display, settings, body)
+    start = begin(display, settings, body, ensemble)
     arms = {}
     for name in (FROZEN,) if settings.frozen_geometry else (LEARNED, FROZEN):
-        arms[name] = train_display(name, display, settings, start, make, folder)
+        arms[name] = train_display(name, display, settings, start, ensemble, make, folder)
         if len(arms) == 1:
             state = {"task": Show.name, "seed": settings.seed, "controls": arms[name].controls.tolist()}
             checkpoint.save(folder, arms[name].model, state)
     result = summary(settings, start, arms, setup)
     folder.write_json("result.json", result)
-    draw(folder, display, arms, make, settings)
-    print(sentences(result, folder))
+    if ensemble.root:
+        draw(folder, display, arms, make, settings)
+        print(sentences(result, folder))
     return folder
 
 
 def summary(settings: ShowSettings, start: Start, arms: Mapping[str, Arm], setup: float) -> dict[str, Any]:
-    """`result.json`: `digits` of the ten digits' own controls, `images` of the network's, null without images."""
+    """`result.json`: `digits` of the ten digits' own controls, also on a finer mesh; `images` of the network's, or null."""
     arm, frozen = next(iter(arms.values())), arms[FROZEN]
-    tests = [one.evaluation for each in arms.values() for one in (each.classes, each.images) if one is not None]
+    tests = [one.evaluation for each in arms.values() for one in (each.classes, each.finer, each.images) if one is not None]
     steps = [step for each in arms.values() for stage in each.steps.values() for step in stage]
     every: list[Step | Evaluation] = [*steps, *tests]
     shown = arm.images or arm.classes
@@ -69,6 +72,7 @@ def summary(settings: ShowSettings, start: Start, arms: Mapping[str, Arm], setup
         "unit": Show.unit,
         "seed": settings.seed,
         "digits": _figures(arm.classes),
+        "finer_mesh": _figures(arm.finer),
         "images": None if arm.images is None else {**_figures(arm.images), "network_accuracy": arm.head},
         "do_nothing": float(idle),
         "best_constant": best_constant(shown.digits),
@@ -80,8 +84,8 @@ def summary(settings: ShowSettings, start: Start, arms: Mapping[str, Arm], setup
             "states": len(start.states.controls),
             "failed": start.states.failed,
             "crossed": start.states.crossed,
-            "exact": start.exact,
-            "error": start.error,
+            "exact": start.chosen.exact,
+            "error": start.chosen.error,
         },
         "controls": arm.controls.tolist(),
         "seconds": {
@@ -126,6 +130,7 @@ def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
     lines = [
         f"ten digits: error {digits['error']:.3f}, {digits['exact']} of 10 shown, least margin of a segment "
         f"{digits['least_margin']:.2f}; frozen geometry {frozen['digits']['error']:.3f}, {frozen['digits']['exact']} of 10; "
+        f"on a mesh of four times the elements {result['finer_mesh']['error']:.3f}, {result['finer_mesh']['exact']} of 10; "
         f"grey {result['do_nothing']:.1f}, best constant picture {result['best_constant']:.1f}"
     ]
     if images is not None:
@@ -152,13 +157,14 @@ def draw(folder: RunFolder, display: Display, arms: Mapping[str, Arm], make: Any
     }
     visualise.loss_figure(folder.file("loss.png"), curves, LIT.shape[1] / 2, Show.unit)
     mesh, points = arm.model.geometry.mesh, arm.model.points().detach().numpy()
-    visualise.design_figure(folder.file("design.png"), visualise.Scene(mesh, display.boundary, 0, points))
-    _gallery(folder, "digits.png", display, mesh, arm.classes, ALL)
+    visualise.design_figure(folder.file("design.png"), visualise.Scene(mesh, display.boundary, points))
+    _gallery(folder, "digits.png", display, arm.classes, ALL)
     if arm.images is not None and display.images is not None:
         first = [int((arm.images.digits == digit).nonzero()[0]) for digit in arm.images.digits.unique()]
-        _gallery(folder, "images.png", display, mesh, arm.images, torch.tensor(first), display.images.test.pixels)
+        _gallery(folder, "images.png", display, arm.images, torch.tensor(first), display.images.test.pixels)
     solved = [one for one in arm.classes.evaluation.response.outcome if not isinstance(one, EquilibriumError)]
-    FieldWriter(make(mesh).solid).write_series(folder.file("fields/digits.pvd"), solved)
+    if arm.model.plant.ensemble.group.size == 1:  # fields are written from one rank
+        FieldWriter(make(mesh).solid).write_series(folder.file("fields/digits.pvd"), solved)
     write_stl(folder.file("design.stl"), mesh, points, settings.thickness)
 
 
@@ -166,7 +172,6 @@ def _gallery(
     folder: RunFolder,
     name: str,
     display: Display,
-    mesh: Mesh,
     shown: Shown,
     rows: torch.Tensor,
     pixels: torch.Tensor | None = None,
@@ -182,4 +187,4 @@ def _gallery(
             image = pixels[row].reshape(side, side).numpy()
         title = f"{int(shown.digits[row])}, read as {answer}, error {float(tested.errors[row]):.2f}"
         pictures.append(Picture(now[row], shown.colours.numpy(), shown.seen[row].numpy(), title, image))
-    gallery(folder.file(name), mesh, display.windows, pictures)
+    gallery(folder.file(name), shown.mesh, display.windows, pictures)

@@ -101,21 +101,27 @@ class Solid:
         return ufl.inner(ufl.grad(test) * negative_part(stress), ufl.grad(trial)) * self.dx
 
     def _mark_boundary(self) -> None:
-        held = np.zeros(self.dofs.owned, dtype=bool)
-        for name in self.boundary.held:
-            held |= self.dofs.on_facet(name)
-        positions = self.space.tabulate_dof_coordinates()[: self.dofs.owned, : self.mesh.dim]
-        driven = [self.dofs.on_facet(drive.facet) for drive in self.boundary.drives]
+        dim, prescribed = self.mesh.dim, np.zeros((self.dofs.owned, self.mesh.dim), dtype=bool)
+        for name, components in (*self.boundary.fixed(dim), *self.boundary.driven(dim).items()):
+            prescribed |= self.dofs.on_facet(name)[:, None] & components
+        positions = self.space.tabulate_dof_coordinates()[: self.dofs.owned, :dim]
         lifts = [
-            nodes[:, None] * drive.directions(positions) for nodes, drive in zip(driven, self.boundary.drives, strict=True)
+            np.sum([sign * self.dofs.on_facet(name) for name, sign in drive.signs.items()], axis=0)[:, None]
+            * drive.directions(positions)
+            for drive in self.boundary.drives
         ]
-        self.lifts: Floats = np.array(lifts).reshape(len(driven), self.size)
-        self.prescribed: Mask = np.repeat(np.logical_or.reduce([held, *driven]), self.mesh.dim)
+        self.lifts: Floats = np.array(lifts).reshape(len(lifts), self.size)
+        self.prescribed: Mask = prescribed.ravel()
         self.free: Mask = ~self.prescribed
         marker = fem.Function(self.space)
         self.load(marker, self.prescribed.astype(np.float64))
-        nodes = np.flatnonzero(marker.x.array[:: self.mesh.dim] > 0).astype(np.int32)
-        self._held = [fem.dirichletbc(fem.Function(self.space), nodes)]
+        marked = marker.x.array.reshape(-1, dim) > 0
+        self._held = [
+            fem.dirichletbc(
+                default_scalar_type(0.0), (dim * np.flatnonzero(marked[:, i]) + i).astype(np.int32), self.space.sub(i)
+            )
+            for i in range(dim)
+        ]
 
     def set_points(self, points: Floats) -> None:
         """Move the mesh: points (n, d) mm in the order of `Mesh.points`, the same on every rank."""

@@ -15,7 +15,6 @@ from geometries.display import display, windows
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.display import Display, ShowSettings
 from mnnfem.display_run import run
-from mnnfem.experiment import refuse_ranks
 from mnnfem.images import NAMES, load
 from mnnfem.material import NeoHookean
 from mnnfem.settings import parse, run_main, setting
@@ -68,7 +67,6 @@ def experiment(settings: DigitSettings) -> Display:
 def main(argv: Sequence[str]) -> None:
     began = time.perf_counter()
     settings = parse(DigitSettings, argv, __doc__, EXAMPLES, PRESETS)
-    refuse_ranks()
     run(experiment(settings), settings, began)
 
 
