@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -34,7 +34,7 @@ from mnnfem.show import Show
 from mnnfem.trainer import Evaluation, Step, evaluate, train
 from mnnfem.verify import on_finer_mesh
 from mnnfem.warmstart import Library
-from mnnfem.windows import Windows
+from mnnfem.windows import Windows, marks
 
 ALL = torch.arange(len(LIT))  # the ten digits
 HIDDEN = (100, 100)
@@ -46,13 +46,13 @@ WITHIN = 0.97  # of the bounds: where a table of controls begins, as tanh has no
 class ShowSettings(Settings):
     """What the training of a display can be told; `iterations` are those of the ten digits, `batch` is of images."""
 
-    iterations: int = setting(100, "optimiser steps on the ten digits, all in each", low=1)
+    iterations: int = setting(60, "optimiser steps on the ten digits, all in each", low=1)
     image_iterations: int = setting(60, "optimiser steps on images, network and body together", low=0)
     batch: int = setting(8, "images in each step", low=1)
     network_rate: float = setting(0.0003, "Adam rate of the network's weights, with the body", low=0, high=1)
-    control_rate: float = setting(0.03, "Adam rate of the ten digits' controls, before tanh", low=0, high=1)
-    design_rate: float = setting(0.01, "Adam rate of the pore radii", low=0, high=1)
-    colour_rate: float = setting(0.1, "Adam rate of the colours, before the sigmoid", low=0, high=10)
+    control_rate: float = setting(0.1, "Adam rate of the ten digits' controls, before tanh", low=0, high=1)
+    design_rate: float = setting(0.02, "Adam rate of the pore radii", low=0, high=1)
+    colour_rate: float = setting(0.2, "Adam rate of the colours, before the sigmoid", low=0, high=10)
     states: int = setting(250, "random states in the bank", low=10)
     restarts: int = setting(8, "of the colours and the choice of states", low=1)
     epochs: int = setting(200, "of the network alone, on the ten digits' controls", low=1)
@@ -135,9 +135,12 @@ def begin(display: Display, settings: ShowSettings, body: Body, ensemble: Ensemb
     controls = bank.random_controls(settings.states, bounds, np.random.default_rng(settings.seed))
     bridge = Bridge(body, skip_failures=True, ensemble=ensemble)
     states = bank.fill(bridge, points, controls, torch.from_numpy(display.law.values))
-    weights = torch.stack([display.windows.weights(points + one) for one in states.displacement])
+    mesh = display.geometry.mesh
+    weights = torch.stack([display.windows.weights(marks(mesh, points + one)) for one in states.displacement])
     colours = Colours(size_of(display.geometry), settings.colour_spacing)
-    chosen = assign(weights, points, colours, LIT, torch.Generator().manual_seed(settings.seed), settings.restarts)[0]
+    chosen = assign(
+        weights, marks(mesh, points), colours, LIT, torch.Generator().manual_seed(settings.seed), settings.restarts
+    )[0]
     chosen = ensemble.agree(chosen)  # processors of different makes round differently
     if ensemble.root:
         told = f"bank of {len(weights)} states: {chosen.exact} of 10 digits shown, error {chosen.error:.2f}"
@@ -183,10 +186,11 @@ def train_display(
         steps[what] = followed(loop, iterations, f"{name}, {what}", task, model, settings.seed, folder)
         clock.append(time.perf_counter())
 
-    digits = Show(display.windows, colours, torch.eye(len(ALL), dtype=torch.float64), ALL)
+    digits = Show(display.windows, colours, plant, torch.eye(len(ALL), dtype=torch.float64), ALL)
     stage("digits", digits, settings.iterations, len(ALL), settings.control_rate, 1.0)
     classes, controls = show(model, digits, ALL), model.controller(digits.images).detach()
-    finer = show(on_finer_mesh(model, make, 1), digits, ALL)
+    fine = on_finer_mesh(model, make, 1)
+    finer = show(fine, replace(digits, plant=fine.plant), ALL)
     clock.append(time.perf_counter())
     if display.images is None:
         return Arm(model, steps, controls, classes, finer, None, None, clock[1] - clock[0], clock[2] - clock[1])
@@ -195,10 +199,10 @@ def train_display(
     model.controller = Controller(shares.train.pixels.shape[1], bounds, HIDDEN)
     imitate(model.controller, shares.train, shares.validation, controls, settings.epochs, generator)
     model.agree_()
-    images = Show(display.windows, colours, shares.train.pixels, shares.train.digits)
+    images = Show(display.windows, colours, plant, shares.train.pixels, shares.train.digits)
     stage("images", images, settings.image_iterations, settings.batch, settings.network_rate, SLOWER)
     test = Images(shares.test.pixels[: settings.heldout], shares.test.digits[: settings.heldout])
-    shown = show(model, Show(display.windows, colours, test.pixels, test.digits), torch.arange(len(test.digits)))
+    shown = show(model, Show(display.windows, colours, plant, test.pixels, test.digits), torch.arange(len(test.digits)))
     head = head_accuracy(model.controller, test, controls)
     seconds = np.diff([*clock, time.perf_counter()])
     trained, tested = float(seconds[0] + seconds[2]), float(seconds[1] + seconds[3])

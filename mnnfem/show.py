@@ -9,8 +9,9 @@ import torch
 from mnnfem.bridge import Response
 from mnnfem.colours import Colours
 from mnnfem.errors import InputError
+from mnnfem.plant import Plant
 from mnnfem.segments import LIT
-from mnnfem.windows import Windows
+from mnnfem.windows import Windows, marks
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,11 +22,12 @@ class Show:
 
     equal since colours lie in (0, 1) and what is wanted is one end. Grey everywhere has 3.5. Source: Oktay et al., ICLR 2023.
 
-    images (n, inputs) as the network sees them, digits (n,) what they show.
+    plant is the body that shows it; images (n, inputs) as the network sees them, digits (n,) what they show.
     """
 
     windows: Windows
     colours: Colours
+    plant: Plant
     images: torch.Tensor
     digits: torch.Tensor
 
@@ -49,7 +51,9 @@ class Show:
 
     def seen(self, response: Response) -> torch.Tensor:
         """What the windows show, (b, 7)."""
-        return self.windows.seen(response.points, response.displacement, self.colours(response.points))
+        mesh = self.plant.geometry.mesh
+        material = marks(mesh, response.points)
+        return self.windows.seen(material, marks(mesh, response.displacement), self.colours(material))
 
     def errors(self, response: Response, targets: torch.Tensor) -> torch.Tensor:
         """Sum over the windows of the mean colour error, (b,)."""

@@ -25,7 +25,7 @@ EXAMPLES = """examples:
   ./run python workflows/digit_display.py --images none         the ten digits alone, without a network
   ./run python workflows/digit_display.py --frozen-geometry     the ablation: the pores stay as they are
   ./run python workflows/digit_display.py --scale paper --images mnist
-                                                                finer colours, a larger bank, torchvision's images
+                                                                a larger bank, more steps, torchvision's images
 """
 
 FACES = {
@@ -48,9 +48,7 @@ class DigitSettings(ShowSettings):
     layers: int = setting(2, "elements from pore to cell edge", low=1, high=8)
 
 
-PRESETS = {
-    "paper": {"iterations": 600, "image_iterations": 600, "batch": 16, "states": 500, "colour_spacing": 5.0, "heldout": 10_000}
-}
+PRESETS = {"paper": {"iterations": 300, "image_iterations": 400, "batch": 16, "states": 500, "heldout": 2000}}
 
 
 def experiment(settings: DigitSettings) -> Display:
