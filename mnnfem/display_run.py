@@ -15,7 +15,8 @@ from mpi4py import MPI
 
 from mnnfem import checkpoint, visualise
 from mnnfem.body import Body
-from mnnfem.display import ALL, Arm, Display, Shown, ShowSettings, Start, begin, train_display
+from mnnfem.display import ALL, Arm, Display, Shown, ShowSettings, Start
+from mnnfem.display_training import begin, train_display
 from mnnfem.ensemble import Ensemble
 from mnnfem.errors import EquilibriumError
 from mnnfem.experiment import FROZEN, LEARNED, default_folder
