@@ -99,8 +99,8 @@ class Rotation:
         return self.least + (self.most - self.least) * torch.rand(count, 1, dtype=torch.float64, generator=generator)
 
     def features(self, targets: torch.Tensor) -> torch.Tensor:
-        """What the network sees, of order one."""
-        return targets / max(abs(self.least), abs(self.most))
+        """What the network sees: the range as (-1, 1)."""
+        return (2 * targets - self.least - self.most) / (self.most - self.least)
 
     def errors(self, response: Response, targets: torch.Tensor) -> torch.Tensor:
         """Error of each sample (b,), mm, against target angles (b, 1)."""
