@@ -79,6 +79,7 @@ def summary(settings: ShowSettings, start: Start, arms: Mapping[str, Arm], setup
         "best_constant": best_constant(shown.digits),
         "frozen_geometry": {
             "digits": _figures(frozen.classes),
+            "finer_mesh": _figures(frozen.finer),
             "images": None if frozen.images is None else {**_figures(frozen.images), "network_accuracy": frozen.head},
         },
         "bank": {

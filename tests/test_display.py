@@ -328,7 +328,7 @@ TINY = {
     "image-iterations": 1,
     "batch": 2,
     "heldout": 3,
-    "epochs": 20,
+    "epochs": 3,
     "seed": 4,
     "layers": 1,
 }
