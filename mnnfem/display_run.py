@@ -15,7 +15,8 @@ from mpi4py import MPI
 
 from mnnfem import checkpoint, visualise
 from mnnfem.body import Body
-from mnnfem.display import ALL, Arm, Display, Shown, ShowSettings, Start, begin, train_display
+from mnnfem.display import ALL, Arm, Display, Shown, ShowSettings, Start
+from mnnfem.display_training import begin, train_display
 from mnnfem.ensemble import Ensemble
 from mnnfem.errors import EquilibriumError
 from mnnfem.experiment import FROZEN, LEARNED, default_folder
@@ -78,6 +79,7 @@ def summary(settings: ShowSettings, start: Start, arms: Mapping[str, Arm], setup
         "best_constant": best_constant(shown.digits),
         "frozen_geometry": {
             "digits": _figures(frozen.classes),
+            "finer_mesh": _figures(frozen.finer),
             "images": None if frozen.images is None else {**_figures(frozen.images), "network_accuracy": frozen.head},
         },
         "bank": {
