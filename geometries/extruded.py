@@ -33,7 +33,7 @@ def extruded(geometry: Geometry, thickness: float, layers: int) -> Geometry:
         _lift(plane.points, thickness, levels),
         _cells(plane, layers),
         {
-            **{name: _staircases(edges, count, layers) for name, edges in plane.facets.items()},
+            **{name: staircases(edges, count, layers) for name, edges in plane.facets.items()},
             "back": plane.cells[:, ::-1],
             "front": plane.cells + layers * count,
         },
@@ -66,7 +66,7 @@ def _lift(points: Floats, thickness: float, levels: int) -> Floats:
     return np.column_stack([np.tile(points, (levels, 1)), heights])
 
 
-def _staircases(simplices: Ints, count: int, layers: int) -> Ints:
+def staircases(simplices: Ints, count: int, layers: int) -> Ints:
     """The simplices (k, v) of the plane drawn out: v ways from the lowest vertex below to the highest above, per layer."""
     ordered = np.sort(simplices, axis=1)
     ways = [np.concatenate([ordered[:, : i + 1], ordered[:, i:] + count], axis=1) for i in range(ordered.shape[1])]
@@ -76,7 +76,7 @@ def _staircases(simplices: Ints, count: int, layers: int) -> Ints:
 
 def _cells(plane: Mesh, layers: int) -> Ints:
     """Right-handed tetrahedra, (3 m layers, 4)."""
-    cells = _staircases(plane.cells, len(plane.points), layers)
+    cells = staircases(plane.cells, len(plane.points), layers)
     inverted = signed_measures(_lift(plane.points, 1.0, layers + 1), cells) < 0
     cells[inverted] = cells[inverted][:, [0, 1, 3, 2]]
     return cells

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import scipy.sparse as sp
 
@@ -9,33 +11,31 @@ from mnnfem.geometry import Linear
 from mnnfem.mesh import Floats, Mask
 
 CONTROL_POINTS = 16
-QUARTERS = CONTROL_POINTS // 4
-KNOTS: Floats = np.arange(CONTROL_POINTS, dtype=np.float64)
 # r_k / rho of the roundest pore at a corner, a quarter and the middle of each side: least largest |P(t)| - rho.
 ROUND: Floats = np.array([1.42531, 1.82519, 2.06395])
 
 
-def perimeter(cell: float) -> Floats:
-    """E_k, (16, 2) mm: even points of the square's perimeter about its centre, from the lower left, counter-clockwise."""
-    side = np.linspace(-0.5, 0.5, QUARTERS, endpoint=False) * cell
-    half = np.full(QUARTERS, cell / 2)
+def perimeter(cell: float, count: int = CONTROL_POINTS) -> Floats:
+    """E_k, (count, 2) mm: even points of the square's perimeter about its centre, from the lower left, counter-clockwise."""
+    side = np.linspace(-0.5, 0.5, count // 4, endpoint=False) * cell
+    half = np.full(count // 4, cell / 2)
     return np.concatenate([np.stack(p, 1) for p in ((side, -half), (half, side), (-side, half), (-half, -side))])
 
 
-def spline_weights(t: Floats) -> Floats:
-    """Weights b_k(t), (len(t), 16), of the closed uniform quadratic B-spline; control point k is felt most at t = k."""
+def spline_weights(t: Floats, count: int = CONTROL_POINTS) -> Floats:
+    """Weights b_k(t), (len(t), count), of the closed uniform quadratic B-spline; control point k is felt most at t = k."""
     nearest = np.floor(t + 0.5)
     u = t + 0.5 - nearest
-    weights = np.zeros((len(t), CONTROL_POINTS))
+    weights = np.zeros((len(t), count))
     values = (0.5 * (1 - u) ** 2, 0.5 + u - u**2, 0.5 * u**2)
     for shift, value in zip((-1, 0, 1), values, strict=True):
-        weights[np.arange(len(t)), (nearest.astype(int) + shift) % CONTROL_POINTS] += value
+        weights[np.arange(len(t)), (nearest.astype(int) + shift) % count] += value
     return weights
 
 
 def pore_at(t: Floats, edge: Floats, radii: Floats) -> Floats:
-    """P(t), (len(t), 2) mm about the cell's centre, of the pore with these radii, (16,)."""
-    at: Floats = (radii * spline_weights(t)) @ edge
+    """P(t), (len(t), 2) mm about the cell's centre, of the pore with these radii, (k,)."""
+    at: Floats = (radii * spline_weights(t, len(radii))) @ edge
     return at
 
 
@@ -54,23 +54,24 @@ def perimeter_at(t: Floats, edge: Floats) -> Floats:
     k = np.floor(t)
     u = (t - k)[:, None]
     k = k.astype(int)
-    at: Floats = (1 - u) * edge[k % CONTROL_POINTS] + u * edge[(k + 1) % CONTROL_POINTS]
+    at: Floats = (1 - u) * edge[k % len(edge)] + u * edge[(k + 1) % len(edge)]
     return at
 
 
-def blended(points: Floats, on_pore: Mask, porous: list[tuple[int, int]], cell: float, edge: Floats, radii: Floats) -> Linear:
-    """The linear motion of 16 radii per pore, from the node positions at `radii`, (pores, 16)."""
+def blended(points: Floats, on_pore: Mask, cells: Sequence[tuple[Floats, Floats, Floats]]) -> Linear:
+    """The linear motion of all radii, from the node positions at those of each square cell: (centre, E_k, radii)."""
     origin = points.copy()
-    matrix = sp.lil_matrix((2 * len(points), radii.size))
-    for number, (i, j) in enumerate(porous):
-        centre = np.array([i + 0.5, j + 0.5]) * cell
+    matrix = sp.lil_matrix((2 * len(points), sum(len(radii) for _, _, radii in cells)))
+    first = 0
+    for centre, edge, radii in cells:
         local = points - centre
-        inside = np.flatnonzero(np.abs(local).max(axis=1) < cell / 2 * (1 - 1e-9))
-        t, s = places(local[inside], edge, radii[number])
+        inside = np.flatnonzero(np.abs(local).max(axis=1) < np.abs(edge).max() * (1 - 1e-9))
+        t, s = places(local[inside], edge, radii)
         s[on_pore[inside]] = 0.0
         origin[inside] = centre + s[:, None] * perimeter_at(t, edge)
-        weights = (1 - s)[:, None] * spline_weights(t)
-        columns = slice(number * CONTROL_POINTS, (number + 1) * CONTROL_POINTS)
+        weights = (1 - s)[:, None] * spline_weights(t, len(radii))
+        columns = slice(first, first + len(radii))
+        first += len(radii)
         for d in (0, 1):
             matrix[2 * inside + d, columns] = weights * edge[:, d]
     return Linear(origin, matrix.tocsr())

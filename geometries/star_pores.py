@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import gmsh
 import numpy as np
-import shapely
-import torch
 
-from geometries.star_curve import CONTROL_POINTS, KNOTS, QUARTERS, blended, perimeter, pore_at
+from geometries.star_blocks import SIDES, Block, Panel, sides
+from geometries.star_panel import star_panel
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry
-from mnnfem.mesh import Floats, Mask, Mesh, gmsh_model, read_gmsh
-from mnnfem.onerank import done_once
-from mnnfem.parameters import alike
+from mnnfem.mesh import Floats
 
-EIGHTHS: Floats = np.arange(1, 8, dtype=np.float64) / 8  # where a pore is sampled between two control points
-EIGHTHS_AROUND: Floats = np.arange(8 * CONTROL_POINTS + 1, dtype=np.float64) / 8
-FINEST = 2  # how much shorter edges become where a mesh made afresh is narrow; 1 and 4 give worse angles
+QUARTERS = 4  # ticks to a cell's side: 16 radii around it
 
 
 def star_pores(
@@ -57,155 +51,21 @@ def star_pores(
     radii          where the panel is meshed freely, (16 pores,); without it at the start radii, in patches
 
     Facets: left, right, bottom, top; left_middle ... top_middle (without the corner cells); corners (the
-    quarter cell either side of each panel corner); pores. Vertex: centre. Radii are ordered cell by cell,
-    row-wise from the lower left, solid cells left out.
+    quarter cell either side of each panel corner); pores. Vertices, where no pore is: centre; left_of_centre and
+    right_of_centre, half a cell beside it. Radii are ordered cell by cell, row-wise from the lower left, solid cells
+    left out.
     """
-    if not 0 < bounds[0] <= start <= bounds[1] < 1:
-        raise InputError(f"Radii need 0 < {bounds[0]:g} <= {start:g} <= {bounds[1]:g} < 1 (lower, start, upper).")
-    if min(columns, rows, divisions, layers) < 1 or cell <= 0:
-        raise InputError("columns, rows, divisions and layers must be at least 1 and cell above 0 mm.")
-    porous = [(i, j) for j in range(rows) for i in range(columns) if (i, j) not in set(map(tuple, solid))]
-    if not porous:
-        raise InputError("Every cell of the panel is solid: there is no pore to design.")
-    names = [f"radius {k} of pore {i}, {j}" for i, j in porous for k in range(CONTROL_POINTS)]
-    parameters = alike(names, start, bounds, kind="pore radius")
-    if radii is not None:
-        parameters.check(torch.from_numpy(radii))
-    made_at = parameters.start if radii is None else radii
-    shapes, edge = made_at.reshape(-1, CONTROL_POINTS), perimeter(cell)
-    drawn = dict(zip(porous, shapes, strict=True))
-    mesh, on_pore = done_once(lambda: _meshed(columns, rows, cell, edge, drawn, divisions, layers, radii is not None))
-    motion = blended(mesh.points, on_pore, porous, cell, edge, shapes)
-    points = motion.origin + (motion.matrix @ made_at).reshape(-1, 2)
-    return Geometry(
-        mesh=Mesh(points, mesh.cells, mesh.facets, mesh.vertices),
-        parameters=parameters,
-        motion=motion,
-        made_at=made_at,
-        build=partial(star_pores, columns, rows, cell, solid, divisions, layers, start, bounds),
-    )
-
-
-def _meshed(
-    columns: int,
-    rows: int,
-    cell: float,
-    edge: Floats,
-    radii: dict[tuple[int, int], Floats],
-    divisions: int,
-    layers: int,
-    freely: bool,
-) -> tuple[Mesh, Mask]:
-    """The mesh, and which of its nodes lie on pores."""
-    with gmsh_model("star_pores"):
-        drawing = _Drawing(cell, edge, radii, divisions, layers, freely)
-        for j in range(rows):
-            for i in range(columns):
-                (drawing.pore_cell if (i, j) in radii else drawing.solid_cell)(i, j)
-        gmsh.model.geo.synchronize()
-        drawing.name_boundaries(columns, rows)
-        gmsh.model.mesh.generate(2)
-        pore_nodes = [gmsh.model.mesh.getNodes(1, pore, includeBoundary=True)[0] for pore in drawing.pores]
-        mesh, tags = read_gmsh()
-    return mesh, np.isin(tags, np.concatenate(pore_nodes))
-
-
-class _Drawing:
-    """The panel in gmsh's own kernel: shared points and lines drawn once, cells cut into four-sided patches or left whole."""
-
-    def __init__(
-        self, cell: float, edge: Floats, radii: dict[tuple[int, int], Floats], divisions: int, layers: int, freely: bool
-    ) -> None:
-        self.cell, self.edge, self.radii = cell, edge, radii
-        self.divisions, self.layers, self.freely = divisions, layers, freely
-        outlines = [self._centre(*at) + pore_at(EIGHTHS_AROUND, edge, pore) for at, pore in radii.items()]
-        self.walls = shapely.MultiLineString(outlines)
-        self.points: dict[tuple[int, int], int] = {}  # by position in quarters of a cell
-        self.places: dict[int, tuple[float, float]] = {}  # mm, of those points by their tag
-        self.lines: dict[tuple[int, int], int] = {}
-        self.pores: list[int] = []
-
-    def solid_cell(self, i: int, j: int) -> None:
-        """4 x 4 square patches."""
-        for a in range(QUARTERS * i, QUARTERS * (i + 1)):
-            for b in range(QUARTERS * j, QUARTERS * (j + 1)):
-                ring = [self._point(a, b), self._point(a + 1, b), self._point(a + 1, b + 1), self._point(a, b + 1)]
-                self._patch(*(self._line(ring[n], ring[(n + 1) % 4], self.divisions) for n in range(4)))
-
-    def pore_cell(self, i: int, j: int) -> None:
-        """16 patches around the pore, one between each two control points, or one ring."""
-        geo, centre, radii = gmsh.model.geo, self._centre(i, j), self.radii[i, j]
-        corners = np.round((centre + self.edge) / self.cell * QUARTERS).astype(int).tolist()
-        outer = [self._point(*corner) for corner in corners]
-        inner = [geo.addPoint(*p, 0.0) for p in centre + pore_at(KNOTS, self.edge, radii)]
-        rim, pores, box = [], [], shapely.box(*(centre - self.cell / 2), *(centre + self.cell / 2)).exterior
-        for k in range(CONTROL_POINTS):
-            n = (k + 1) % CONTROL_POINTS
-            between = centre + pore_at(k + EIGHTHS, self.edge, radii)
-            pores.append(geo.addSpline([inner[k], *(geo.addPoint(*p, 0.0) for p in between), inner[n]]))
-            geo.mesh.setTransfiniteCurve(pores[k], self._elements(between, box) + 1)
-            if self.freely:
-                rim.append(self._line(outer[k], outer[n], self.divisions))
-            else:
-                out, back = (self._line(inner[m], outer[m], self.layers) for m in (k, n))
-                self._patch(self._line(outer[k], outer[n], self.divisions), -back, -pores[k], out)
-        self.pores += pores
-        if self.freely:
-            geo.addPlaneSurface([geo.addCurveLoop(rim), geo.addCurveLoop(pores)])
-
-    def name_boundaries(self, columns: int, rows: int) -> None:
-        """Physical groups: the sides, their middles, the corners, the pores, and the centre."""
-        where = {tag: key for key, tag in self.points.items()}
-        groups: dict[str, list[int]] = {"pores": self.pores}
-        sides = (("left", 0, 0, rows), ("right", 0, columns, rows), ("bottom", 1, 0, columns), ("top", 1, rows, columns))
-        for (a, b), tag in self.lines.items():
-            if a not in where or b not in where:
-                continue
-            for name, axis, end, count in sides:
-                if where[a][axis] != end * QUARTERS or where[b][axis] != end * QUARTERS:
-                    continue
-                middle = 0.5 * (where[a][1 - axis] + where[b][1 - axis])
-                groups.setdefault(name, []).append(tag)
-                if QUARTERS < middle < (count - 1) * QUARTERS:
-                    groups.setdefault(f"{name}_middle", []).append(tag)
-                if min(middle, count * QUARTERS - middle) < 1:
-                    groups.setdefault("corners", []).append(tag)
-        for name, tags in groups.items():
-            gmsh.model.addPhysicalGroup(1, tags, name=name)
-        middle_point = self.points.get((columns * QUARTERS // 2, rows * QUARTERS // 2))
-        if middle_point is not None:
-            gmsh.model.addPhysicalGroup(0, [middle_point], name="centre")
-
-    def _centre(self, i: int, j: int) -> Floats:
-        centre: Floats = np.array([i + 0.5, j + 0.5]) * self.cell
-        return centre
-
-    def _point(self, a: int, b: int) -> int:
-        if (a, b) not in self.points:
-            x, y = a * self.cell / QUARTERS, b * self.cell / QUARTERS
-            self.points[a, b] = gmsh.model.geo.addPoint(x, y, 0.0)
-            self.places[self.points[a, b]] = x, y
-        return self.points[a, b]
-
-    def _line(self, a: int, b: int, elements: int) -> int:
-        if (b, a) in self.lines:
-            return -self.lines[b, a]
-        if (a, b) not in self.lines:
-            self.lines[a, b] = gmsh.model.geo.addLine(a, b)
-            if self.freely:
-                elements = self._elements(np.array([self.places[a], self.places[b]]), self.walls)
-            gmsh.model.geo.mesh.setTransfiniteCurve(self.lines[a, b], elements + 1)
-        return self.lines[a, b]
-
-    def _patch(self, *loop: int) -> None:
-        surface = gmsh.model.geo.addPlaneSurface([gmsh.model.geo.addCurveLoop(list(loop))])
-        if not self.freely:
-            gmsh.model.geo.mesh.setTransfiniteSurface(surface, "Left")
-
-    def _elements(self, course: Floats, across: shapely.Geometry) -> int:
-        """Edges along a course (k, 2): as long as the material is wide there where it is meshed freely."""
-        if not self.freely:
-            return self.divisions
-        line, longest = shapely.LineString(course), self.cell / QUARTERS / self.divisions
-        width = float(np.clip(2 / self.layers * line.distance(across), longest / FINEST, longest))
-        return max(self.divisions, int(np.ceil(line.length / width)))
+    if min(columns, rows) < 1:
+        raise InputError("A panel needs one column and one row at least.")
+    across, up = QUARTERS * columns, QUARTERS * rows
+    blocks = [
+        Block(a, b, a + QUARTERS, b + QUARTERS, "" if (i, j) in set(map(tuple, solid)) else f"pore {i}, {j}", start, bounds)
+        for j, b in enumerate(range(0, up, QUARTERS))
+        for i, a in enumerate(range(0, across, QUARTERS))
+    ]
+    middles = {f"{side}_middle": [(side, QUARTERS, (up, across)[axis] - QUARTERS)] for side, (axis, _) in SIDES.items()}
+    beside = {"left_of_centre": -QUARTERS // 2, "centre": 0, "right_of_centre": QUARTERS // 2}
+    centre = {name: (across // 2 + ticks, up // 2) for name, ticks in beside.items()}
+    x, y = (np.arange(count + 1) * cell / QUARTERS for count in (across, up))
+    panel = Panel(x, y, blocks, {**sides(across, up), **middles}, centre, divisions, layers)
+    return star_panel(panel, radii, partial(star_pores, columns, rows, cell, solid, divisions, layers, start, bounds))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 
 from mnnfem.bridge import Bridge, Response, Starts
@@ -28,9 +30,17 @@ class Autoencoder(torch.nn.Module):
 
     def forward(self, features: torch.Tensor, starts: Starts | None = None) -> Response:
         """Displacements of the mesh points under the network's controls for features (b, inputs)."""
-        bridge = Bridge(self.plant.physics, skip_failures=True)
+        bridge = Bridge(self.plant.physics, skip_failures=True, ensemble=self.plant.ensemble)
         response: Response = bridge(self.points(), self.controller(features), self.material, starts)
         return response
+
+    def on(self, plant: Plant) -> Autoencoder:
+        """The same network, design and material, not copies, with the body of another plant."""
+        other = copy.copy(self)
+        other._buffers = dict(self._buffers)  # its own `made_at`
+        other.made_at = torch.from_numpy(plant.geometry.made_at.copy())
+        other.plant = plant
+        return other
 
     @property
     def geometry(self) -> Geometry:
@@ -42,6 +52,11 @@ class Autoencoder(torch.nn.Module):
         renewal = self.plant.renew(self.design, starts)
         self.made_at.copy_(torch.from_numpy(self.geometry.made_at))
         return renewal
+
+    def agree_(self) -> None:
+        """Rank 0's weights and design on all ranks: processors of different makes round differently."""
+        for parameter in self.parameters():
+            self.plant.ensemble.world.Bcast(parameter.detach().numpy())
 
     def restore_(self) -> None:
         """The mesh that belongs to a loaded `made_at`."""

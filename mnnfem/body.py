@@ -60,6 +60,10 @@ class Body:
         """Gradients of the stored energy at an equilibrium; those in the controls are their reactions, N/mm."""
         return self.adjoint.energy(solution)
 
+    def keeps(self, start: Solution | Start) -> bool:
+        """Whether a solve from `start` finds its factor here."""
+        return isinstance(start, Solution) and self.equilibrium.keeps(start)
+
     def reaction_gradients(self, solution: Solution, control: int) -> Gradients:
         """Gradients of the reaction of a control at an equilibrium, N/mm."""
         return self.adjoint.reaction(solution, control)

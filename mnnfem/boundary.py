@@ -18,11 +18,18 @@ class Drive:
     facet      name of a boundary part, see `Mesh.facets`
     direction  (x, y) or (x, y, z), unitless, each may be None; or a field of positions (k, d) mm in the mesh as made, (k, d)
     bound      largest absolute control, mm (or whatever the field counts in)
+    opposite   a facet that moves against it, by -control * direction; none by default
     """
 
     facet: str
     direction: tuple[float | None, ...] | Callable[[Floats], Floats]
     bound: float
+    opposite: str = ""
+
+    @property
+    def signs(self) -> dict[str, float]:
+        """The facets that it moves, with the sign of the control there."""
+        return {self.facet: 1.0, **({self.opposite: -1.0} if self.opposite else {})}
 
     def directions(self, positions: Floats) -> Floats:
         """The direction at each of the positions (k, d), (k, d); 0 where it is free."""
@@ -65,12 +72,14 @@ class Boundary:
         """Driven facets, and in which components, (d,)."""
         driven: dict[str, Mask] = {}
         for drive in self.drives:
-            driven[drive.facet] = driven.get(drive.facet, np.zeros(dim, dtype=bool)) | drive.components(dim)
+            for facet in drive.signs:
+                driven[facet] = driven.get(facet, np.zeros(dim, dtype=bool)) | drive.components(dim)
         return driven
 
     def check(self, mesh: Mesh) -> None:
         """InputError for unknown facets, a body that could float away, and vertices that are asked to be in two places."""
-        for name in (*self.held, *(name for name, _ in self.rollers), *(drive.facet for drive in self.drives)):
+        driving = [facet for drive in self.drives for facet in drive.signs]
+        for name in (*self.held, *(name for name, _ in self.rollers), *driving):
             mesh.facet(name)
         if not self.held and not self.drives and not self.rollers:
             raise InputError("Nothing holds the body: name at least one held or driven facet.")
@@ -78,6 +87,8 @@ class Boundary:
             if held not in range(mesh.dim):
                 raise InputError(f"The roller {name!r} holds component {held}, the mesh has 0 to {mesh.dim - 1}.")
         for drive in self.drives:
+            if drive.opposite == drive.facet:
+                raise InputError(f"The facet {drive.facet!r} cannot move against itself: name another one as opposite.")
             count = drive.directions(mesh.points[:1]).shape[1]
             if count != mesh.dim:
                 raise InputError(f"The direction of facet {drive.facet!r} has {count} components, the mesh has {mesh.dim}.")

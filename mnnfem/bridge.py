@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 
+from mnnfem.ensemble import Ensemble
 from mnnfem.errors import EquilibriumError, InputError, unknown_name
 
 
@@ -22,6 +23,7 @@ class Physics(Protocol):
     def solve(self, points: Any, controls: Any, material: Any, start: Any = None) -> Any: ...
     def displacement(self, solution: Any) -> Any: ...
     def vjp(self, solution: Any, seed: Any) -> Any: ...
+    def keeps(self, start: Any) -> bool: ...
     def carrier(self, other: Any, was: Any, now: Any) -> Callable[[Any], Any]: ...
 
 
@@ -38,25 +40,38 @@ class Response:
     """displacement (b, n, 2) mm, a row of NaN where a solve failed; outcome: each sample's solution or error.
 
     response["centre"] is the displacement of the named vertex, (b, 2), or of a named facet's points, (b, k, 2).
+    points   where the mesh points are at rest, (n, 2) mm
     """
 
     displacement: torch.Tensor
     outcome: tuple[Any, ...]
     observables: Mapping[str, Any]
+    points: torch.Tensor
 
     def __getitem__(self, name: str) -> torch.Tensor:
+        return self.displacement[:, self._index(name)]
+
+    def at_rest(self, name: str) -> torch.Tensor:
+        """Where what is named lies in the undeformed design, (2,) or (k, 2) mm; depends on the design."""
+        return self.points[self._index(name)]
+
+    def now(self, name: str) -> torch.Tensor:
+        """Where it is in each sample, (b, 2) or (b, k, 2) mm."""
+        return self.at_rest(name) + self[name]
+
+    def _index(self, name: str) -> Any:
         if name not in self.observables:
             raise unknown_name("observable", name, self.observables)
-        return self.displacement[:, self.observables[name]]
+        return self.observables[name]
 
     def of(self, samples: torch.Tensor) -> Response:
         """The response of some samples, by a mask (b,)."""
         chosen = tuple(one for one, wanted in zip(self.outcome, samples.tolist(), strict=True) if wanted)
-        return Response(self.displacement[samples], chosen, self.observables)
+        return Response(self.displacement[samples], chosen, self.observables, self.points)
 
     def moved_to(self, displacement: torch.Tensor) -> Response:
         """The same samples with other displacements (b, n, 2)."""
-        return Response(displacement, self.outcome, self.observables)
+        return Response(displacement, self.outcome, self.observables, self.points)
 
     @property
     def solved(self) -> torch.Tensor:
@@ -67,19 +82,21 @@ class Response:
 class Bridge(torch.nn.Module):
     """Node coordinates (n, 2), controls (b, c) and material values (p,) -> displacements (b, n, 2), differentiable.
 
+    The samples are dealt to the groups of an `ensemble`; every rank gets all displacements and the whole gradient, summed
+    in the order of the samples, so that neither depends on the number of groups. All its ranks call with the same tensors.
     All tensors are float64 on the CPU. A failed solve raises its EquilibriumError, or with
     `skip_failures` fills its row with NaN and takes no part in the gradient. Gradients of first
     order only.
     """
 
-    def __init__(self, physics: Physics, skip_failures: bool = False) -> None:
+    def __init__(self, physics: Physics, skip_failures: bool = False, ensemble: Ensemble | None = None) -> None:
         super().__init__()
-        self.physics, self.skip_failures = physics, skip_failures
+        self.physics, self.skip_failures, self.ensemble = physics, skip_failures, ensemble or Ensemble.alone()
 
     def forward(
         self, points: torch.Tensor, controls: torch.Tensor, material: torch.Tensor, starts: Starts | None = None
     ) -> Response:
-        """Solve every row of controls, each from the state that `starts` has nearest, if given.
+        """Solve every row of controls, each from the state nearest among those that `starts` has before, if given.
 
         Raises InputError before any solve for a wrong shape, dtype, device or value.
         """
@@ -92,27 +109,34 @@ class Bridge(torch.nn.Module):
             self.physics.check(*(t.detach().numpy() for t in (points, row, material)))
         outcome: list[Any] = []
         displacement = _Solve.apply(points, controls, material, self, starts, outcome)
-        return Response(displacement, tuple(outcome), self.physics.observables)
+        return Response(displacement, tuple(outcome), self.physics.observables, points)
 
 
 class _Solve(torch.autograd.Function):
     @staticmethod
     def forward(ctx, points, controls, material, bridge, starts, outcome):  # type: ignore[no-untyped-def]
-        x, p = points.numpy(), material.numpy()
-        rows = np.full((len(controls), *x.shape), np.nan)
-        for row, control in zip(rows, controls.numpy(), strict=True):
-            start = starts.nearest(control) if starts else None
+        x, c, p = points.numpy(), controls.numpy(), material.numpy()
+        physics, ensemble = bridge.physics, bridge.ensemble
+        begins = [starts.nearest(control) if starts else None for control in c]
+
+        def solve(sample: int) -> Any:
             try:
-                outcome.append(bridge.physics.solve(x, control, p, start))
+                return physics.solve(x, c[sample], p, begins[sample])
             except EquilibriumError as failure:
+                return failure
+
+        groups = ensemble.deal([begin is not None and physics.keeps(begin) for begin in begins])
+        outcome.extend(ensemble.run(groups, solve))
+        rows = np.full((len(c), *x.shape), np.nan)
+        for row, found in zip(rows, outcome, strict=True):
+            if isinstance(found, EquilibriumError):
                 if not bridge.skip_failures:
-                    raise
-                outcome.append(failure)
+                    raise found
                 continue
-            row[:] = bridge.physics.displacement(outcome[-1])
+            row[:] = physics.displacement(found)
             if starts:
-                starts.add(outcome[-1])
-        ctx.physics, ctx.outcome = bridge.physics, outcome
+                starts.add(found)
+        ctx.bridge, ctx.outcome, ctx.groups = bridge, outcome, groups
         ctx.shapes = points.shape, controls.shape, material.shape
         return torch.from_numpy(rows)
 
@@ -123,12 +147,17 @@ class _Solve(torch.autograd.Function):
                 "The bridge has first derivatives only: a second backward through an equilibrium (create_graph=True) "
                 "needs Hessian products, which the adjoint does not give."
             )
+        wanted = [
+            seed.any() and not isinstance(one, EquilibriumError) for seed, one in zip(seeds.numpy(), ctx.outcome, strict=True)
+        ]
+
+        def pull(sample: int) -> Any:
+            return ctx.bridge.physics.vjp(ctx.outcome[sample], np.ascontiguousarray(seeds[sample])) if wanted[sample] else None
+
         points, controls, material = (np.zeros(shape) for shape in ctx.shapes)
-        for number, (solution, seed) in enumerate(zip(ctx.outcome, seeds.numpy(), strict=True)):
-            if isinstance(solution, EquilibriumError) or not seed.any():
-                continue
-            gradients = ctx.physics.vjp(solution, np.ascontiguousarray(seed))
-            points += gradients.points
-            controls[number] = gradients.controls
-            material += gradients.material
+        for sample, gradients in enumerate(ctx.bridge.ensemble.run(ctx.groups, pull)):
+            if wanted[sample]:
+                points += gradients.points
+                controls[sample] = gradients.controls
+                material += gradients.material
         return torch.from_numpy(points), torch.from_numpy(controls), torch.from_numpy(material), None, None, None

@@ -12,7 +12,7 @@ import safetensors.torch
 
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.errors import InputError
-from mnnfem.runfolder import RunFolder, write_atomically
+from mnnfem.runfolder import RunFolder
 
 WEIGHTS, STATE = "checkpoint/weights.safetensors", "checkpoint/state.json"
 
@@ -20,7 +20,7 @@ WEIGHTS, STATE = "checkpoint/weights.safetensors", "checkpoint/state.json"
 def save(folder: RunFolder, model: Autoencoder, state: Mapping[str, Any]) -> None:
     """Write the model's tensors and a JSON state (iteration, seed, ...) into the run folder."""
     tensors = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
-    write_atomically(folder.file(WEIGHTS), safetensors.torch.save(tensors))
+    folder.write(WEIGHTS, safetensors.torch.save(tensors))
     folder.write_json(STATE, state)
 
 

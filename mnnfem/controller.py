@@ -9,11 +9,15 @@ import torch
 
 
 class Controller(torch.nn.Module):
-    """A ReLU network whose last layer is tanh times each control's bound: (b, inputs) -> (b, controls) mm, float64."""
+    """A ReLU network whose last layer is tanh times each control's bound: (b, inputs) -> (b, controls) mm, float64.
+
+    opening   the share of the bounds that is open to it, 1 unless training ramps it
+    """
 
     def __init__(self, inputs: int, bounds: Sequence[float], hidden: Sequence[int] = (30, 30, 30)) -> None:
         super().__init__()
         self.bounds: torch.Tensor
+        self.opening = 1.0
         self.register_buffer("bounds", torch.tensor(list(bounds), dtype=torch.float64))
         widths = [inputs, *hidden, len(bounds)]
         layers: list[torch.nn.Module] = []
@@ -22,5 +26,5 @@ class Controller(torch.nn.Module):
         self.layers = torch.nn.Sequential(*layers[:-1])
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        controls: torch.Tensor = self.bounds * torch.tanh(self.layers(features))
+        controls: torch.Tensor = self.opening * self.bounds * torch.tanh(self.layers(features))
         return controls

@@ -35,6 +35,11 @@ class Ensemble:
         number, place = divmod(world.rank, size)
         return cls(world, world.Split(number, place), world.Split(place, number))
 
+    @classmethod
+    def alone(cls) -> Ensemble:
+        """Each rank for itself."""
+        return cls(MPI.COMM_SELF, MPI.COMM_SELF, MPI.COMM_SELF)
+
     @property
     def number(self) -> int:
         """Of this rank's group."""

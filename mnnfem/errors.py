@@ -32,6 +32,10 @@ class EquilibriumError(RuntimeError):
         return type(self), (self.reason, self.load, self.cell, self.advice, self.kind)
 
 
+class TrainingStopped(RuntimeError):
+    """Too many samples of one step had no equilibrium; the programs save the weights, print it and exit with code 1."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """An InputError that names the nearest valid spelling."""
     known = sorted(known)

@@ -22,6 +22,9 @@ from mnnfem.autoencoder import Autoencoder
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary
 from mnnfem.controller import Controller
+from mnnfem.ensemble import Ensemble
+from mnnfem.errors import TrainingStopped
+from mnnfem.fabricate.extrude import write_stl
 from mnnfem.geometry import Geometry
 from mnnfem.guard import Guard
 from mnnfem.material import NeoHookean
@@ -35,7 +38,7 @@ from mnnfem.trainer import Step, evaluate, train
 from mnnfem.visualise import Scene
 from mnnfem.warmstart import CAPACITY, Library
 
-HELD_OUT_SEED = 2023  # the same held-out targets whatever the run's seed
+HELD_OUT_SEED = 2023
 LEARNED, FROZEN = "learned geometry", "frozen geometry"
 
 
@@ -53,7 +56,10 @@ class Settings:
     design_rate: float = setting(0.03, "Adam rate of the design", low=0, high=1)
     overlap_penalty: float = setting(0.0, "weight of walls that pass through each other: error per mm^3", low=0)
     least_quality: float = setting(Guard.quality, "elements moved below it (mean ratio) are meshed anew", low=0, high=0.5)
+    most_failed: float = setting(0.5, "share of a step's samples without an equilibrium that ends the run", low=0, high=1)
+    ranks_per_sample: int = setting(1, "under mpirun: ranks over which each sample's mesh is spread", low=1)
     heldout: int = setting(64, "held-out targets", low=1)
+    ramp: float = setting(0.0, "share of the steps over which the controls' bounds open from 40 %", low=0, high=1)
     thickness: float = setting(20.0, "thickness of the body in design.stl", unit="mm", low=0.1, high=1000)
 
 
@@ -61,44 +67,46 @@ class Settings:
 class Experiment:
     """A task for a body: what is learned, what moves it, and what is drawn.
 
-    point   name of the vertex that the pictures mark
-    path    targets (k, ...) that the film follows
+    workflow   the file in workflows/ that makes it from settings
+    path       targets (k, ...) that the film follows
+    hidden     widths of the network's hidden layers
     """
 
+    workflow: str
     task: Task
     geometry: Geometry
     boundary: Boundary
     law: NeoHookean
-    point: str
     path: torch.Tensor
+    hidden: tuple[int, ...] = (30, 30, 30)
 
+    def held_out(self, count: int) -> torch.Tensor:
+        """The targets of every evaluation, the same whatever a run's seed."""
+        return self.task.sample(count, torch.Generator().manual_seed(HELD_OUT_SEED))
 
-def refuse_ranks() -> None:
-    """One sentence and exit code 2 where the program was started on several ranks: training runs on one."""
-    world = MPI.COMM_WORLD
-    if world.size > 1:
-        if world.rank == 0:
-            print(f"This workflow trains on one rank so far, not on {world.size}: start it without mpirun.", file=sys.stderr)
-        world.Barrier()  # a rank that leaves early may take the sentence with it
-        sys.exit(2)
+    def model(self, make: Callable[[Mesh], Body], guard: Guard, ensemble: Ensemble | None = None) -> Autoencoder:
+        """An untrained model, its body made by `make`."""
+        controller = Controller(self.task.inputs, [drive.bound for drive in self.boundary.drives], self.hidden)
+        return Autoencoder(controller, Plant(self.geometry, make, guard, ensemble), self.law)
 
 
 def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     """Train, evaluate, and write the run folder, which is returned.
 
-    The frozen arm is trained beside the learned one, equally long, for the figure to compare with.
+    The frozen arm is trained beside the learned one, equally long, for the figure to compare with. Under mpirun the samples
+    are dealt to the ranks, or to groups of `ranks_per_sample`; rank 0 writes.
     `began` is the time.perf_counter() at which the program started, for the seconds of the set-up.
     """
     torch.set_num_threads(1)
-    task = experiment.task
-    heldout = task.sample(settings.heldout, torch.Generator().manual_seed(HELD_OUT_SEED))
-    folder = RunFolder(Path(settings.out or _default_folder(task, settings)))
-    folder.write_json("settings.json", {"task": task.name, **dataclasses.asdict(settings)})
-    factors = max(settings.batch, CAPACITY)  # a remembered solution is of most use with its factor
+    task, ensemble = experiment.task, Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
+    heldout = experiment.held_out(settings.heldout)
+    folder = RunFolder(Path(ensemble.agree(settings.out or _default_folder(task, settings))), ensemble.world)
+    folder.write_json("settings.json", {"workflow": experiment.workflow, **dataclasses.asdict(settings)})
+    factors = settings.batch + CAPACITY  # a remembered solution is of most use with its factor, until the batch is done
 
     @lru_cache(maxsize=2)  # both arms start on the same mesh, and the pictures are of the last
     def make(mesh: Mesh) -> Body:
-        return Body(mesh, experiment.law, experiment.boundary, comm=MPI.COMM_SELF, factors=factors)
+        return Body(mesh, experiment.law, experiment.boundary, comm=ensemble.group, factors=factors)
 
     make(experiment.geometry.mesh)
     setup = time.perf_counter() - began
@@ -106,7 +114,7 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     names = (FROZEN,) if settings.frozen_geometry else (LEARNED, FROZEN)
     arms = {}
     for name in names:
-        arms[name] = train_arm(name, experiment, settings, make, heldout, folder)
+        arms[name] = train_arm(name, experiment, settings, ensemble, make, heldout, folder)
         if name == names[0]:
             state = {"task": task.name, "iteration": settings.iterations, "seed": settings.seed}
             checkpoint.save(folder, arms[name].model, state)
@@ -115,11 +123,14 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     folder.write_json("result.json", result)
 
     mesh, points = arm.model.geometry.mesh, arm.model.points().detach().numpy()
-    scene = Scene(mesh, experiment.boundary, mesh.vertex(experiment.point), points)
+    scene = Scene(mesh, experiment.boundary, points)
     film = evaluate(arm.model, task, experiment.path, Library())
-    results.draw(folder, scene, arms, heldout, film, experiment.path, float(result["do_nothing"]), task.unit)
-    results.write_bodies(folder, make(mesh), scene, arm.after, heldout, film, settings.thickness)
-    print(results.sentences(result, folder))
+    if ensemble.root:
+        results.draw(folder, scene, task, arms, heldout, film, experiment.path, float(result["do_nothing"]))
+        if ensemble.group.size == 1:  # fields are written from one rank
+            results.write_fields(folder, make(mesh), arm.after, heldout, film)
+        write_stl(folder.file("design.stl"), mesh, points, settings.thickness)
+        print(results.sentences(result, folder))
     return folder
 
 
@@ -131,6 +142,7 @@ def train_arm(
     name: str,
     experiment: Experiment,
     settings: Settings,
+    ensemble: Ensemble,
     make: Callable[[Mesh], Body],
     heldout: torch.Tensor,
     folder: RunFolder,
@@ -139,32 +151,46 @@ def train_arm(
     torch.manual_seed(settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
     task, rate = experiment.task, 0.0 if name == FROZEN else settings.design_rate
-    controller = Controller(task.inputs, [drive.bound for drive in experiment.boundary.drives])
-    plant = Plant(experiment.geometry, make, Guard(settings.least_quality))
-    model = Autoencoder(controller, plant, experiment.law)
+    model = experiment.model(make, Guard(settings.least_quality), ensemble)
     times = [time.perf_counter()]
     before = evaluate(model, task, heldout)
     times.append(time.perf_counter())
     steps: list[Step] = []
-    rates = settings.network_rate, rate
-    loop = train(model, task, generator, settings.iterations, settings.batch, *rates, Library(), settings.overlap_penalty)
-    with tqdm(loop, total=settings.iterations, desc=name, file=sys.stderr, mininterval=1.0) as bar:
-        for step in bar:
-            steps.append(step)
-            loss = None if math.isnan(step.loss) else step.loss
-            folder.append_json("metrics.jsonl", {"arm": name, **dataclasses.asdict(step), "loss": loss})
-            _tell(step.renewal, f"iteration {step.iteration}")
-            bar.set_postfix_str(_progress(steps[-20:], task.unit), refresh=False)
+    loop = train(
+        model,
+        task,
+        generator,
+        settings.iterations,
+        settings.batch,
+        settings.network_rate,
+        rate,
+        starts=Library(),
+        overlap_weight=settings.overlap_penalty,
+        most_failed=settings.most_failed,
+        ramp=settings.ramp,
+    )
+    silent = not ensemble.root
+    with tqdm(loop, total=settings.iterations, desc=name, file=sys.stderr, mininterval=1.0, disable=silent) as bar:
+        try:
+            for step in bar:
+                steps.append(step)
+                loss = None if math.isnan(step.loss) else step.loss
+                folder.append_json("metrics.jsonl", {"arm": name, **dataclasses.asdict(step), "loss": loss})
+                _tell(step.renewal, f"iteration {step.iteration}", silent)
+                bar.set_postfix_str(_progress(steps[-20:], task.unit), refresh=False)
+        except TrainingStopped as stop:
+            checkpoint.save(folder, model, {"task": task.name, "iteration": len(steps), "seed": settings.seed})
+            raise TrainingStopped(f"{stop}\nThe weights before that iteration are in {folder.path}.") from None
     times.append(time.perf_counter())
     after = evaluate(model, task, heldout)
-    _tell(after.renewal, "the trained design")
+    _tell(after.renewal, "the trained design", silent)
     times.append(time.perf_counter())
     seconds = np.diff(times)
     return Arm(model, steps, before, after, training=float(seconds[1]), evaluation=float(seconds[0] + seconds[2]))
 
 
-def _tell(renewal: Renewal | None, when: str) -> None:
-    if renewal is not None:
+def _tell(renewal: Renewal | None, when: str, silent: bool) -> None:
+    if renewal is not None and not silent:
         tqdm.write(f"{when}: {renewal.sentence}", file=sys.stderr)
 
 

@@ -107,26 +107,28 @@ def gmsh_model(name: str) -> Iterator[None]:
 
 
 def read_gmsh() -> tuple[Mesh, Ints]:
-    """The current gmsh model's triangles, physical curves (facets) and physical points (vertices).
+    """The current gmsh model's tetrahedra, or triangles if it has none; its physical groups one dimension lower are facets,
+    physical points vertices.
 
     Returns the mesh and the gmsh tag of each of its points, (n,), ascending.
     """
     tags, coordinates, _ = gmsh.model.mesh.getNodes()
-    _, connectivity = gmsh.model.mesh.getElementsByType(2)
+    solid = gmsh.model.mesh.getElementsByType(4)[1]
+    dim, connectivity = (3, solid) if len(solid) else (2, gmsh.model.mesh.getElementsByType(2)[1])
     used = np.unique(connectivity).astype(np.int64)
-    points = coordinates.reshape(-1, 3)[np.argsort(tags)][np.searchsorted(np.sort(tags), used), :2]
+    points = coordinates.reshape(-1, 3)[np.argsort(tags)][np.searchsorted(np.sort(tags), used), :dim]
 
     facets: dict[str, Ints] = {}
     vertices: dict[str, int] = {}
-    for dim, group in gmsh.model.getPhysicalGroups():
-        name = gmsh.model.getPhysicalName(dim, group)
-        entities = gmsh.model.getEntitiesForPhysicalGroup(dim, group)
-        if dim == 1:
-            edges = [gmsh.model.mesh.getElementsByType(1, entity)[1] for entity in entities]
-            facets[name] = np.searchsorted(used, np.concatenate(edges).reshape(-1, 2).astype(np.int64))
-        elif dim == 0:
-            vertices[name] = int(np.searchsorted(used, gmsh.model.mesh.getNodes(0, entities[0])[0])[0])
-    cells = np.searchsorted(used, connectivity.astype(np.int64)).reshape(-1, 3)
+    for group_dim, group in gmsh.model.getPhysicalGroups():
+        name = gmsh.model.getPhysicalName(group_dim, group)
+        entities = gmsh.model.getEntitiesForPhysicalGroup(group_dim, group)
+        if group_dim == dim - 1:
+            elements = [gmsh.model.mesh.getElementsByType(group_dim, entity)[1] for entity in entities]
+            facets[name] = np.searchsorted(used, np.concatenate(elements).reshape(-1, dim).astype(np.int64))
+        elif group_dim == 0:
+            vertices[name] = int(np.searchsorted(used, gmsh.model.mesh.getElementsByType(15, entities[0])[1])[0])
+    cells = np.searchsorted(used, connectivity.astype(np.int64)).reshape(-1, dim + 1)
     inverted = signed_measures(points, cells) < 0
-    cells[inverted] = cells[inverted][:, [0, 2, 1]]
+    cells[inverted] = cells[inverted][:, [0, *range(1, dim - 1), dim, dim - 1]]
     return Mesh(np.ascontiguousarray(points), cells, facets, vertices), used

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from mpi4py import MPI
 
 from mnnfem.bridge import Physics, Starts
+from mnnfem.ensemble import Ensemble
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry
 from mnnfem.guard import Breach, Guard
@@ -37,7 +37,7 @@ class Plant:
 
     geometry, physics   of the present mesh
     make                a physics on a mesh of the body;  guard: when the mesh has been moved too far
-    comm                over which the physics is spread: gmsh then runs on its rank 0 alone
+    ensemble            of the ranks that call with the same designs: gmsh runs on one of them alone
     """
 
     def __init__(
@@ -45,9 +45,9 @@ class Plant:
         geometry: Geometry,
         make: Callable[[Mesh], Physics],
         guard: Guard = Guard(),
-        comm: MPI.Comm = MPI.COMM_SELF,
+        ensemble: Ensemble | None = None,
     ) -> None:
-        self.make, self.guard, self.comm = make, guard, comm
+        self.make, self.guard, self.ensemble = make, guard, ensemble or Ensemble.alone()
         self.geometry, self.physics = geometry, make(geometry.mesh)
 
     def renew(self, design: torch.Tensor, starts: Starts | None = None) -> Renewal | None:
@@ -70,7 +70,7 @@ class Plant:
 
     def remesh(self, design: Floats, points: Floats | None = None, starts: Starts | None = None) -> None:
         """The mesh that gmsh makes at `design` (p,), whatever the present one is like; `points`: where its nodes are now."""
-        with one_rank_of(self.comm):
+        with one_rank_of(self.ensemble.world):
             geometry = self.geometry.rebuilt(design)
         old, self.geometry, self.physics = self.physics, geometry, self.make(geometry.mesh)
         if starts is not None and points is not None:

@@ -105,6 +105,10 @@ class Relaxed:
                 return found
         raise EquilibriumError("the energy rises along the free controls' way down", 1.0, kind="stalled")
 
+    def keeps(self, start: Relaxation | RelaxedStart) -> bool:
+        """Whether a start has its factor here still."""
+        return self.body.keeps(start.state)
+
     def displacement(self, solution: Relaxation) -> Floats:
         """Displacement of the mesh points, (n, d) mm."""
         return self.body.displacement(solution.state)

@@ -13,7 +13,6 @@ from mnnfem import visualise
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.body import Body
 from mnnfem.errors import EquilibriumError
-from mnnfem.fabricate.extrude import write_stl
 from mnnfem.fields import FieldWriter
 from mnnfem.runfolder import RunFolder
 from mnnfem.task import Task
@@ -39,7 +38,7 @@ def summary(task: Task, seed: int, heldout: torch.Tensor, arm: Arm, frozen: Arm,
     tests = [test for one in arms for test in (one.before, one.after)]
     steps = [step for one in arms for step in one.steps]
     every: list[Step | Evaluation] = [*steps, *tests]
-    idle = task.errors(arm.after.response.moved_to(torch.zeros_like(arm.after.displacement)), heldout)
+    idle = task.errors(arm.before.response.moved_to(torch.zeros_like(arm.before.displacement)), heldout)
     return {
         "task": task.name,
         "unit": task.unit,
@@ -90,41 +89,43 @@ def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
 def draw(
     folder: RunFolder,
     scene: visualise.Scene,
+    task: Task,
     arms: Mapping[str, Arm],
     heldout: torch.Tensor,
     film: Evaluation,
     path: torch.Tensor,
     idle: float,
-    unit: str,
 ) -> None:
     """Pictures of the first arm: loss, design, four deformed targets, and a film along the path."""
     curves = {name: [step.loss for step in arm.steps] for name, arm in arms.items()}
-    visualise.loss_figure(folder.file("loss.png"), curves, idle, unit)
+    visualise.loss_figure(folder.file("loss.png"), curves, idle, task.unit)
     visualise.design_figure(folder.file("design.png"), scene)
     arm = next(iter(arms.values()))
-    shown, moved = _shown(arm.after, heldout), arm.after.displacement.numpy()
+    shown = _shown(arm.after, heldout)
     if shown:
-        targets = [heldout[k].numpy() for k in shown]
-        visualise.targets_figure(folder.file("targets.png"), scene, [moved[k] for k in shown], targets)
-    visualise.path_film(folder.file("path.gif"), scene, list(film.displacement.numpy()), list(path.numpy()))
+        seen = views(task, arm.after, heldout)
+        visualise.targets_figure(folder.file("targets.png"), scene, [seen[k] for k in shown])
+    visualise.path_film(folder.file("path.gif"), scene, views(task, film, path))
 
 
-def write_bodies(
-    folder: RunFolder,
-    body: Body,
-    scene: visualise.Scene,
-    tested: Evaluation,
-    heldout: torch.Tensor,
-    film: Evaluation,
-    thickness: float,
-) -> None:
-    """Fields of the four targets and of the film for ParaView, and the design as STL."""
+def views(task: Task, tested: Evaluation, targets: torch.Tensor) -> list[visualise.View]:
+    """What there is to see of each target: the state, the watched points, and where they should be."""
+    response = tested.response.moved_to(tested.displacement)
+    watched, wanted = (places.numpy() for places in (task.watched(response), task.wanted(response, targets)))
+    titles = [
+        f"{task.title(target)}, error {error:.3g} {task.unit}" for target, error in zip(targets, tested.errors, strict=True)
+    ]
+    rows = zip(tested.displacement.numpy(), watched, wanted, titles, strict=True)
+    return [visualise.View(moved, are, should, task.loop, title) for moved, are, should, title in rows]
+
+
+def write_fields(folder: RunFolder, body: Body, tested: Evaluation, heldout: torch.Tensor, film: Evaluation) -> None:
+    """Fields of the four targets and of the film for ParaView."""
     writer = FieldWriter(body.solid)
     for number, k in enumerate(_shown(tested, heldout), start=1):
         writer.write(folder.file(f"fields/target_{number}.vtu"), tested.response.outcome[k])
     followed = [one for one in film.response.outcome if not isinstance(one, EquilibriumError)]
     writer.write_series(folder.file("fields/path.pvd"), followed)
-    write_stl(folder.file("design.stl"), scene.mesh, scene.points, thickness)
 
 
 def _shown(tested: Evaluation, heldout: torch.Tensor, count: int = 4) -> list[int]:

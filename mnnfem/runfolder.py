@@ -8,14 +8,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mpi4py import MPI
+
 from mnnfem.errors import InputError
+from mnnfem.onerank import done_once, one_rank_of
 
 
 class RunFolder:
-    """A new folder at `path`. InputError, and nothing made, if it exists or cannot be written."""
+    """A new folder at `path`. InputError, and nothing made, if it exists or cannot be written.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Of several ranks (`comm`), rank 0 alone makes it and writes.
+    """
+
+    def __init__(self, path: Path, comm: MPI.Comm = MPI.COMM_SELF) -> None:
+        self.path, self.writes = path, comm.rank == 0
+        with one_rank_of(comm):
+            done_once(self._make)
+
+    def _make(self) -> None:
+        path = self.path
         try:
             path.mkdir(parents=True)
         except FileExistsError:
@@ -31,19 +42,22 @@ class RunFolder:
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a JSON file that is whole or not there."""
-        write_atomically(self.file(name), (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+        self.write(name, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
 
     def append_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Append one line to a JSONL file."""
-        with open(self.file(name), "a") as file:
-            file.write(json.dumps(content, allow_nan=False) + "\n")
+        if self.writes:
+            with open(self.file(name), "a") as file:
+                file.write(json.dumps(content, allow_nan=False) + "\n")
 
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside, flush to disk, rename."""
-    beside = path.with_name(path.name + ".part")
-    with open(beside, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(beside, path)
+    def write(self, name: str, content: bytes) -> None:
+        """Write beside, flush to disk, rename."""
+        if not self.writes:
+            return
+        path = self.file(name)
+        beside = path.with_name(path.name + ".part")
+        with open(beside, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)

@@ -6,10 +6,13 @@ import argparse
 import dataclasses
 import math
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar, get_type_hints
 
-from mnnfem.errors import InputError, unknown_name
+from mpi4py import MPI
+
+from mnnfem.errors import InputError, TrainingStopped, unknown_name
 
 S = TypeVar("S")
 
@@ -54,15 +57,32 @@ def parse(
 
 
 def run_main(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
-    """Run a program's main and exit with what it returns; InputError ends in one sentence and code 2, Ctrl-C in 130."""
+    """Run a program's main and exit with what it returns.
+
+    InputError ends in one sentence and code 2, TrainingStopped in code 1, Ctrl-C in 130; of several ranks one prints it.
+    """
     try:
         sys.exit(main(sys.argv[1:]))
     except InputError as mistake:
-        print(mistake, file=sys.stderr)
-        sys.exit(2)
+        _leave(str(mistake), 2)
+    except TrainingStopped as stop:
+        _leave(str(stop), 1)
     except KeyboardInterrupt:
-        print("Interrupted.", file=sys.stderr)
-        sys.exit(130)
+        _leave("Interrupted.", 130)
+
+
+def _leave(sentence: str, code: int, patience: float = 5.0) -> NoReturn:
+    """Print once and exit together; ranks that others do not follow within `patience` seconds end them."""
+    world = MPI.COMM_WORLD
+    if world.rank == 0:
+        print(sentence, file=sys.stderr, flush=True)
+    together, began = world.Ibarrier(), time.monotonic()  # a rank that leaves early may take the sentence with it
+    while not together.Test():
+        if time.monotonic() - began > patience:
+            print(f"Rank {world.rank} of {world.size} ends all: {sentence}", file=sys.stderr, flush=True)
+            world.Abort(code)
+        time.sleep(0.01)
+    sys.exit(code)
 
 
 class _Parser(argparse.ArgumentParser):

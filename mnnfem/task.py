@@ -11,15 +11,24 @@ from mnnfem.bridge import Response
 
 
 class Task(Protocol):
-    """name, unit of the error, number of network inputs; all tensors float64. What is watched has a name: meshes change."""
+    """name, unit of the error, number of network inputs; all tensors float64. What is watched has a name: meshes change.
+
+    For pictures: where the k watched points are and should be, (b, k, 2) mm, whether they go around a loop, and a target
+    in words.
+    """
 
     name: str
     unit: str
-    inputs: int
+    loop: bool
 
+    @property
+    def inputs(self) -> int: ...
     def sample(self, count: int, generator: torch.Generator) -> torch.Tensor: ...
     def features(self, targets: torch.Tensor) -> torch.Tensor: ...
     def errors(self, response: Response, targets: torch.Tensor) -> torch.Tensor: ...
+    def watched(self, response: Response) -> torch.Tensor: ...
+    def wanted(self, response: Response, targets: torch.Tensor) -> torch.Tensor: ...
+    def title(self, target: torch.Tensor) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,7 @@ class Translation:
     name = "translation"
     unit = "mm"
     inputs = 2
+    loop = False
 
     def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
         """Targets (count, 2) mm."""
@@ -47,3 +57,62 @@ class Translation:
     def errors(self, response: Response, targets: torch.Tensor) -> torch.Tensor:
         """Error of each sample (b,), mm, against targets (b, 2)."""
         return (response[self.point] - targets).abs().sum(dim=1)
+
+    def watched(self, response: Response) -> torch.Tensor:
+        """Where the vertex is, (b, 1, 2) mm."""
+        return response.now(self.point)[:, None]
+
+    def wanted(self, response: Response, targets: torch.Tensor) -> torch.Tensor:
+        """Where it should be, (b, 1, 2) mm."""
+        return (response.at_rest(self.point) + targets)[:, None]
+
+    def title(self, target: torch.Tensor) -> str:
+        """A target (2,) in words."""
+        return f"target ({float(target[0]):+.1f}, {float(target[1]):+.1f}) mm"
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """Turn named vertices about their common middle by an angle drawn from (least, most) degrees; error in mm:
+
+        sum_i |x_i - c - R(angle) (X_i - c)|_1,     c = the mean of the places X_i at rest.
+
+    Source: Oktay et al., ICLR 2023: two points 25 mm either side of the panel's centre, 0 to 45 or -30 to 30 degrees.
+    """
+
+    least: float
+    most: float
+    points: tuple[str, ...] = ("left_of_centre", "right_of_centre")
+
+    name = "rotation"
+    unit = "mm"
+    inputs = 1
+    loop = False
+
+    def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """Target angles (count, 1), degrees, counter-clockwise."""
+        return self.least + (self.most - self.least) * torch.rand(count, 1, dtype=torch.float64, generator=generator)
+
+    def features(self, targets: torch.Tensor) -> torch.Tensor:
+        """What the network sees, of order one."""
+        return targets / max(abs(self.least), abs(self.most))
+
+    def errors(self, response: Response, targets: torch.Tensor) -> torch.Tensor:
+        """Error of each sample (b,), mm, against target angles (b, 1)."""
+        return (self.watched(response) - self.wanted(response, targets)).abs().sum(dim=(1, 2))
+
+    def watched(self, response: Response) -> torch.Tensor:
+        """Where the vertices are, (b, k, 2) mm."""
+        return torch.stack([response.now(name) for name in self.points], dim=1)
+
+    def wanted(self, response: Response, targets: torch.Tensor) -> torch.Tensor:
+        """Where they should be, (b, k, 2) mm."""
+        rest = torch.stack([response.at_rest(name) for name in self.points])
+        middle = rest.mean(dim=0)
+        arm, angle = rest - middle, torch.deg2rad(targets)
+        aside = torch.stack([-arm[:, 1], arm[:, 0]], dim=1)
+        return middle + angle.cos()[:, :, None] * arm + angle.sin()[:, :, None] * aside
+
+    def title(self, target: torch.Tensor) -> str:
+        """A target (1,) in words."""
+        return f"target {float(target[0]):+.1f} degrees"

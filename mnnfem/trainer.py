@@ -11,10 +11,12 @@ import torch
 
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.bridge import Response, Starts
-from mnnfem.errors import EquilibriumError, InputError
+from mnnfem.errors import EquilibriumError, InputError, TrainingStopped
 from mnnfem.penalty import overlap_penalty
 from mnnfem.plant import Renewal
 from mnnfem.task import Task
+
+FIRST_OPENING = 0.4  # share of the controls' bounds at the start of a ramp
 
 
 @dataclass(frozen=True)
@@ -68,13 +70,17 @@ def train(
     design_rate: float,
     starts: Starts | None = None,
     overlap_weight: float = 0.0,
+    most_failed: float = 1.0,
+    ramp: float = 0.0,
 ) -> Iterator[Step]:
     """Adam on the mean error of fresh samples, rates decaying along a cosine, the design clipped to its bounds.
 
     Where the design has moved the mesh too far it is made anew before the step; Adam's moments stay, as the design does.
 
     design_rate 0 freezes the geometry. A sample without an equilibrium is left out of its step. overlap_weight times
-    the mean `overlap_penalty` is added to what Adam sees, not to the error that a Step reports.
+    the mean `overlap_penalty` is added to what Adam sees, not to the error that a Step reports. Over the first `ramp`
+    of the iterations the controller's bounds open from FIRST_OPENING to the whole. Raises TrainingStopped where more than
+    the share `most_failed` of a batch has no equilibrium.
     """
     model.design.requires_grad_(design_rate > 0)
     groups = [{"params": list(model.controller.parameters()), "lr": network_rate}]
@@ -85,10 +91,12 @@ def train(
     for iteration in range(iterations):
         began = time.perf_counter()
         targets = task.sample(batch, generator)
+        model.controller.opening = opening(iteration, ramp * iterations)
         renewal = model.renew_(starts)
         response = model(task.features(targets), starts)
         solved = response.solved
         records = [one.record for one in response.outcome if not isinstance(one, EquilibriumError)]
+        _stop_if(len(records) < (1 - most_failed) * batch, iteration, response)
         loss = torch.tensor(math.nan)
         if records:
             loss = task.errors(response.of(solved), targets[solved]).mean()
@@ -100,6 +108,7 @@ def train(
             objective.backward()
             optimiser.step()
             model.clip_()
+            model.agree_()
         decay.step()
         yield Step(
             iteration=iteration,
@@ -111,6 +120,22 @@ def train(
             warm=sum(record.warm for record in records),
             seconds=time.perf_counter() - began,
             renewal=renewal,
+        )
+    model.controller.opening = 1.0
+
+
+def opening(iteration: int, ramped: float) -> float:
+    """The share of their bounds that is open to the controls, linear over the first `ramped` iterations."""
+    return min(1.0, FIRST_OPENING + (1 - FIRST_OPENING) * iteration / ramped) if ramped else 1.0
+
+
+def _stop_if(too_many: bool, iteration: int, response: Response) -> None:
+    failed = [(k, one) for k, one in enumerate(response.outcome) if isinstance(one, EquilibriumError)]
+    if too_many:
+        sample, failure = failed[0]
+        raise TrainingStopped(
+            f"{len(failed)} of {len(response.outcome)} samples of iteration {iteration} have no equilibrium, "
+            f"more than allowed. The first is sample {sample}: {failure}"
         )
 
 

@@ -24,12 +24,22 @@ COLOURS = matplotlib.colormaps["viridis"]
 
 @dataclass(frozen=True)
 class Scene:
-    """A body to draw: mesh, boundary, the point that the task watches, and node coordinates (n, 2) mm."""
+    """A body to draw: mesh, boundary, and node coordinates (n, 2) mm."""
 
     mesh: Mesh
     boundary: Boundary
-    point: int
     points: Floats
+
+
+@dataclass(frozen=True)
+class View:
+    """One state of it: displacement (n, 2) mm; where the watched points are and should be, (k, 2) mm; do they go around?"""
+
+    displacement: Floats
+    watched: Floats
+    wanted: Floats
+    loop: bool
+    title: str
 
 
 def design_figure(path: Path, scene: Scene) -> None:
@@ -44,41 +54,41 @@ def design_figure(path: Path, scene: Scene) -> None:
     figure.savefig(path, dpi=130)
 
 
-def targets_figure(path: Path, scene: Scene, displacements: Sequence[Floats], targets: Sequence[Floats]) -> None:
+def targets_figure(path: Path, scene: Scene, views: Sequence[View]) -> None:
     """Up to four deformed bodies, each with its target."""
     figure = Figure(figsize=(9, 7.6), layout="constrained")
     grid = figure.subplots(2, 2)
-    frame, limit = _frame(scene, displacements), _largest(displacements)
+    frame, limit = _frame(scene, views), _largest(views)
     image: Any = None
     for axes in grid.flat:
         axes.set_axis_off()
-    for axes, displacement, target in zip(grid.flat, displacements, targets, strict=False):
-        image = _draw_body(axes, scene, displacement, limit)
-        _draw_target(axes, scene, displacement, target)
-        error = np.abs(displacement[scene.point] - target).sum()
-        axes.set_title(f"target ({target[0]:+.1f}, {target[1]:+.1f}) mm, error {error:.2f} mm", fontsize=10)
+    for axes, view in zip(grid.flat, views, strict=False):
+        image = _draw_body(axes, scene, view, limit)
+        _draw_target(axes, view)
+        axes.set_title(view.title, fontsize=10)
         axes.axis(frame)
     figure.colorbar(image, ax=grid, label="displacement (mm)", shrink=0.7)
     figure.savefig(path, dpi=130)
 
 
-def path_film(path: Path, scene: Scene, displacements: Sequence[Floats], targets: Sequence[Floats]) -> None:
-    """A GIF of the body following a closed path of targets."""
-    frame, limit = _frame(scene, displacements), _largest(displacements)
+def path_film(path: Path, scene: Scene, views: Sequence[View]) -> None:
+    """A GIF of the body following a path of targets, with the ways of single points."""
+    frame, limit = _frame(scene, views), _largest(views)
     figure = Figure(figsize=(5, 5 * (frame[3] - frame[2]) / (frame[1] - frame[0])))
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    way = scene.points[scene.point] + np.array([*targets, targets[0]])
+    ways = np.array([view.wanted for view in [*views, views[0]] if not view.loop])
 
     def draw(number: int) -> list[Any]:
         axes.clear()
         axes.set_axis_off()
-        _draw_body(axes, scene, displacements[number], limit)
-        axes.plot(*way.T, "--", color=TARGET, linewidth=1)
-        _draw_target(axes, scene, displacements[number], targets[number])
+        _draw_body(axes, scene, views[number], limit)
+        for way in ways.swapaxes(0, 1) if ways.size else ():
+            axes.plot(*way.T, "--", color=TARGET, linewidth=1)
+        _draw_target(axes, views[number])
         axes.axis(frame)
         return []
 
-    FuncAnimation(figure, draw, frames=len(displacements)).save(path, writer=PillowWriter(fps=12), dpi=80)
+    FuncAnimation(figure, draw, frames=len(views)).save(path, writer=PillowWriter(fps=12), dpi=80)
 
 
 def loss_figure(path: Path, curves: Mapping[str, Sequence[float]], idle: float, unit: str) -> None:
@@ -133,9 +143,9 @@ def _mirrored(x: Floats, copy: int) -> Floats:
     return copy * far + (far - x if copy % 2 else x)
 
 
-def _draw_body(axes: Axes, scene: Scene, displacement: Floats, limit: float) -> Any:
+def _draw_body(axes: Axes, scene: Scene, view: View, limit: float) -> Any:
     """The deformed body coloured by the size of its displacement, 0 to `limit` mm."""
-    now, size = scene.points + displacement, np.linalg.norm(displacement, axis=1)
+    now, size = scene.points + view.displacement, np.linalg.norm(view.displacement, axis=1)
     image = axes.tripcolor(*now.T, scene.mesh.cells, size, shading="gouraud", cmap=COLOURS, vmin=0, vmax=limit)
     _outline(axes, scene, now)
     axes.set_aspect("equal")
@@ -146,7 +156,7 @@ def _outline(axes: Axes, scene: Scene, now: Floats) -> None:
     mesh, boundary = scene.mesh, scene.boundary
     _edges(axes, now, [mesh.boundary()], INK, 0.7)
     _edges(axes, now, [mesh.facet(name) for name, _ in boundary.fixed(mesh.dim)], INK, 3.5)
-    _edges(axes, now, [mesh.facet(drive.facet) for drive in boundary.drives], DRIVEN, 3.5)
+    _edges(axes, now, [mesh.facet(name) for name in boundary.driven(mesh.dim)], DRIVEN, 3.5)
 
 
 def _edges(axes: Axes, now: Floats, facets: Iterable[Any], colour: str, width: float) -> None:
@@ -154,22 +164,24 @@ def _edges(axes: Axes, now: Floats, facets: Iterable[Any], colour: str, width: f
     axes.add_collection(LineCollection(lines, colors=colour, linewidths=width, capstyle="round"))
 
 
-def _draw_target(axes: Axes, scene: Scene, displacement: Floats, target: Floats) -> None:
-    """A cross where the watched point should be, a dot where it is."""
-    at = scene.points[scene.point]
-    axes.plot(*(at + target), "x", color=TARGET, markersize=11, markeredgewidth=2.5)
-    axes.plot(*(at + displacement[scene.point]), "o", color="white", markeredgecolor=INK, markersize=5)
+def _draw_target(axes: Axes, view: View) -> None:
+    """Crosses where the watched points should be, or the line through these places if they go around; dots where they are."""
+    if view.loop:
+        axes.plot(*np.concatenate([view.wanted, view.wanted[:1]]).T, color=TARGET, linewidth=2.5)
+    else:
+        axes.plot(*view.wanted.T, "x", color=TARGET, markersize=11, markeredgewidth=2.5)
+    axes.plot(*view.watched.T, "o", color="white", markeredgecolor=INK, markersize=3 if view.loop else 5)
 
 
-def _frame(scene: Scene, displacements: Sequence[Floats]) -> tuple[float, float, float, float]:
+def _frame(scene: Scene, views: Sequence[View]) -> tuple[float, float, float, float]:
     """Axis limits that hold every one of the deformed bodies."""
-    every = np.concatenate([scene.points + displacement for displacement in displacements])
+    every = np.concatenate([scene.points + view.displacement for view in views])
     low, high = every.min(axis=0) - 4, every.max(axis=0) + 4
     return float(low[0]), float(high[0]), float(low[1]), float(high[1])
 
 
-def _largest(displacements: Sequence[Floats]) -> float:
-    return max(float(np.linalg.norm(one, axis=1).max()) for one in displacements) or 1.0
+def _largest(views: Sequence[View]) -> float:
+    return max(float(np.linalg.norm(view.displacement, axis=1).max()) for view in views) or 1.0
 
 
 def _plain(colour: str) -> Any:

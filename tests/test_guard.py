@@ -16,6 +16,7 @@ from mnnfem.autoencoder import Autoencoder
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.controller import Controller
+from mnnfem.ensemble import Ensemble
 from mnnfem.errors import InputError
 from mnnfem.experiment import LEARNED, train_arm
 from mnnfem.geometry import Geometry
@@ -190,7 +191,7 @@ def test_gmsh_runs_on_one_rank_and_its_errors_reach_all(monkeypatch: pytest.Monk
     def make(mesh: Mesh) -> Body:
         return Body(mesh, LAW, PRESS, comm=world)
 
-    plant, library = Plant(block(), make, Guard(0.3, 0.3), comm=world), Library()
+    plant, library = Plant(block(), make, Guard(0.3, 0.3), Ensemble.of(world, world.size)), Library()
     monkeypatch.setattr(mnnfem.outline, "_meshed", counted)
     design, control = torch.tensor([2.0], dtype=torch.float64), np.array([-0.1])
     start = plant.geometry.parameters.start
@@ -219,6 +220,7 @@ def test_the_event_is_in_the_metrics_and_on_the_screen(tmp_path: Path, capsys: p
         LEARNED,
         plan,
         settings,
+        Ensemble.alone(),
         lambda mesh: Body(mesh, plan.law, plan.boundary, comm=MPI.COMM_SELF),
         plan.task.sample(1, torch.Generator()),
         folder,

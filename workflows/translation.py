@@ -14,7 +14,7 @@ import torch
 
 from geometries.star_pores import star_pores
 from mnnfem.boundary import Boundary, Drive
-from mnnfem.experiment import Experiment, Settings, refuse_ranks, run
+from mnnfem.experiment import Experiment, Settings, run
 from mnnfem.material import NeoHookean
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.task import Translation
@@ -47,11 +47,11 @@ def experiment(settings: TranslationSettings) -> Experiment:
     angle = torch.linspace(0, 2 * torch.pi, 49, dtype=torch.float64)[:-1]
     circle = 0.7 * settings.reach * torch.stack([torch.cos(angle), torch.sin(angle)], dim=1)
     return Experiment(
+        workflow="translation",
         task=Translation(reach=settings.reach),
         geometry=geometry,
         boundary=Boundary(held=("corners",), drives=drives),
         law=NeoHookean(settings.young, settings.poisson),
-        point="centre",
         path=circle,
     )
 
@@ -59,7 +59,6 @@ def experiment(settings: TranslationSettings) -> Experiment:
 def main(argv: Sequence[str]) -> None:
     began = time.perf_counter()
     settings = parse(TranslationSettings, argv, __doc__, EXAMPLES, PRESETS)
-    refuse_ranks()
     run(experiment(settings), settings, began)
 
 

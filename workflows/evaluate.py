@@ -1,0 +1,88 @@
+"""Verifies a run: its held-out error on a mesh of four times the elements, and a film of the body there.
+
+Usage: evaluate.py RUN [--name value ...], where RUN is the folder of a run of any workflow here.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from mpi4py import MPI
+
+from mnnfem import checkpoint, results, visualise
+from mnnfem.body import Body
+from mnnfem.ensemble import Ensemble
+from mnnfem.errors import InputError, unknown_name
+from mnnfem.experiment import Experiment, Settings
+from mnnfem.guard import Guard
+from mnnfem.mesh import Mesh
+from mnnfem.runfolder import RunFolder
+from mnnfem.settings import parse, run_main, setting
+from mnnfem.trainer import evaluate
+from mnnfem.verify import verify
+from mnnfem.warmstart import CAPACITY, Library
+
+EXAMPLES = """examples:
+  ./run python workflows/evaluate.py runs/translation/2026-11-20-120000-seed0
+  ./run python workflows/evaluate.py runs/rotation/paper --refine 2 --out runs/rotation/paper-fine
+"""
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    out: str = setting("", "folder of the evaluation, made new; without it RUN/refined_<refine>")
+    refine: int = setting(1, "how many times each triangle is cut in four", low=0, high=4)
+    heldout: int = setting(0, "held-out targets; 0 is as many as the run had", low=0)
+
+
+def reopened(run: Path) -> tuple[Experiment, Settings]:
+    """The experiment that a run was, and its settings; InputError where settings.json is not that of a workflow here."""
+    try:
+        stored: dict[str, Any] = json.loads((run / "settings.json").read_text())
+    except (OSError, json.JSONDecodeError) as problem:
+        raise InputError(f"{run} is not the folder of a run: settings.json cannot be read ({problem}).") from None
+    known = [file.stem for file in Path(__file__).parent.glob("[!_]*.py") if file.stem != Path(__file__).stem]
+    name = stored.pop("workflow", "")
+    if name not in known:
+        raise unknown_name("workflow in its settings.json", name, known)
+    build = importlib.import_module(f"workflows.{name}").experiment
+    kind = get_type_hints(build)["settings"]
+    try:
+        settings: Settings = kind(**stored)
+    except TypeError as problem:
+        raise InputError(f"{run}/settings.json does not fit workflows/{name}.py as it is now: {problem}.") from None
+    return build(settings), settings
+
+
+def main(argv: Sequence[str]) -> None:
+    run, rest = (Path(argv[0]), argv[1:]) if argv and not argv[0].startswith("-") else (None, argv)
+    told = parse(EvaluateSettings, rest, __doc__, EXAMPLES)
+    if run is None:
+        raise InputError("Which run? Give its folder first: evaluate.py RUN [--refine 1], see --help.")
+    experiment, settings = reopened(run)
+    task, ensemble = experiment.task, Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
+
+    def make(mesh: Mesh) -> Body:
+        return Body(mesh, experiment.law, experiment.boundary, comm=ensemble.group, factors=CAPACITY)
+
+    model = experiment.model(make, Guard(settings.least_quality), ensemble)
+    checkpoint.load(run, model)
+    folder = RunFolder(Path(told.out or run / f"refined_{told.refine}"), ensemble.world)
+    targets = experiment.held_out(told.heldout or settings.heldout)
+    verified = verify(model, task, targets, make, told.refine)
+    folder.write_json("result.json", verified.numbers)
+    film = evaluate(verified.model, task, experiment.path, Library())
+    if not ensemble.root:
+        return
+    scene = visualise.Scene(verified.model.geometry.mesh, experiment.boundary, verified.model.points().detach().numpy())
+    visualise.path_film(folder.file("path.gif"), scene, results.views(task, film, experiment.path))
+    print(f"{verified.sentences(task.unit)}\neverything is in {folder.path}")
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,86 @@
+"""Rotation: a 7x7 cellular panel learns to turn its centre by any angle of a range.
+
+The network reads the angle and pushes opposite sides of the panel against each other; the pore shapes turn that into
+the wanted rotation. One control (left and right side) serves 0 to 45 degrees, two (bottom and top too) -30 to 30.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from geometries.star_pores import star_pores
+from mnnfem.boundary import Boundary, Drive
+from mnnfem.errors import InputError
+from mnnfem.experiment import Experiment, Settings, run
+from mnnfem.material import NeoHookean
+from mnnfem.settings import parse, run_main, setting
+from mnnfem.task import Rotation
+
+EXAMPLES = """examples:
+  ./run python workflows/rotation.py                       one control, minutes on 2 cores
+  ./run python workflows/rotation.py --controls double     two controls
+  ./run python workflows/rotation.py --push normal         the sides are pressed or pulled, not sheared: harder
+  ./run python workflows/rotation.py --frozen-geometry     the ablation: network only
+  ./run python workflows/rotation.py --scale paper --out runs/rotation/paper
+                                                           1000 steps of 16 targets
+"""
+RANGES = {"single": (0.0, 45.0), "double": (-30.0, 30.0)}  # degrees
+BOUNDS = {"single": 40.0, "double": 30.0}  # mm
+FRAMES = 48
+
+
+@dataclass(frozen=True)
+class RotationSettings(Settings):
+    iterations: int = setting(400, "optimiser steps", low=1)
+    ramp: float = setting(0.2, "share of the steps over which the controls' bounds open from 40 %", low=0, high=1)
+    controls: str = setting("single", "pairs of sides that move against each other", choices=tuple(RANGES))
+    push: str = setting("tangential", "how a pair moves: along its sides, or at right angles", choices=("tangential", "normal"))
+    bound: float = setting(0.0, "largest displacement of a side; 0 is 40, with two controls 30", unit="mm", low=0, high=80)
+    cells: int = setting(7, "along the panel's side, odd", low=3, high=15)
+    young: float = setting(70.0, "Young's modulus", unit="MPa", low=1e-6)
+    poisson: float = setting(0.3, "Poisson's ratio", low=0, high=0.49)
+    divisions: int = setting(1, "element edges per pore radius", low=1, high=8)
+    layers: int = setting(2, "elements from pore to cell edge", low=1, high=8)
+
+
+PRESETS = {"paper": {"iterations": 1000, "batch": 16}}
+
+
+def experiment(settings: RotationSettings) -> Experiment:
+    """The panel of the paper: corners held, opposite sides without their corner cells driven by -d and d."""
+    if settings.cells % 2 == 0:
+        raise InputError(f"The panel turns its middle cell: --cells must be odd, got {settings.cells}.")
+    middle = settings.cells // 2
+    geometry = star_pores(
+        settings.cells, settings.cells, solid=((middle, middle),), divisions=settings.divisions, layers=settings.layers
+    )
+    bound = settings.bound or BOUNDS[settings.controls]
+    x, y = (1.0, 0.0), (0.0, 1.0)
+    along, across = (y, x) if settings.push == "tangential" else (x, y)
+    drives = [Drive("right_middle", along, bound, opposite="left_middle")]
+    if settings.controls == "double":
+        drives.append(Drive("bottom_middle", across, bound, opposite="top_middle"))
+    least, most = RANGES[settings.controls]
+    swing = torch.cos(torch.linspace(0, 2 * torch.pi, FRAMES + 1, dtype=torch.float64)[:-1])
+    return Experiment(
+        workflow="rotation",
+        task=Rotation(least, most),
+        geometry=geometry,
+        boundary=Boundary(held=("corners",), drives=drives),
+        law=NeoHookean(settings.young, settings.poisson),
+        path=(0.5 * (least + most) - 0.5 * (most - least) * swing)[:, None],
+    )
+
+
+def main(argv: Sequence[str]) -> None:
+    began = time.perf_counter()
+    settings = parse(RotationSettings, argv, __doc__, EXAMPLES, PRESETS)
+    run(experiment(settings), settings, began)
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,76 @@
+"""Shape matching: the big pore of a 7x7 cellular panel learns to take on the shape of any of endless random outlines.
+
+The network reads 48 points of the outline and moves twelve faces around the panel; the shapes of the pores, the big one
+too, turn that into the outline, whose place, size, orientation and first point do not matter.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from geometries.big_pore import big_pore
+from mnnfem.boundary import Boundary, Drive
+from mnnfem.experiment import Experiment, Settings, run
+from mnnfem.material import NeoHookean
+from mnnfem.settings import parse, run_main, setting
+from mnnfem.shapes import ShapeMatching
+
+EXAMPLES = """examples:
+  ./run python workflows/shape_matching.py                      minutes on 2 cores
+  ./run python workflows/shape_matching.py --frozen-geometry    the ablation: network only
+  ./run python workflows/shape_matching.py --scale paper --out runs/shape_matching/paper
+                                                                2000 steps of 16 targets
+"""
+INWARD = {"left": (1.0, 0.0), "right": (-1.0, 0.0), "bottom": (0.0, 1.0), "top": (0.0, -1.0)}
+FRAMES, FILM_SEED = 48, 7
+
+
+@dataclass(frozen=True)
+class ShapeSettings(Settings):
+    iterations: int = setting(400, "optimiser steps", low=1)
+    network_rate: float = setting(0.001, "Adam rate of the network's weights", low=0, high=1)
+    design_rate: float = setting(0.01, "Adam rate of the design", low=0, high=1)
+    bound: float = setting(30.0, "largest displacement of a driven face", unit="mm", low=0.1, high=60)
+    cells: int = setting(7, "along the panel's side, odd", low=3, high=15)
+    middle: int = setting(3, "cells along the big pore's side, odd", low=1, high=13)
+    young: float = setting(70.0, "Young's modulus", unit="MPa", low=1e-6)
+    poisson: float = setting(0.3, "Poisson's ratio", low=0, high=0.49)
+    divisions: int = setting(1, "element edges per pore radius", low=1, high=8)
+    layers: int = setting(2, "elements from pore to cell edge", low=1, high=8)
+
+
+PRESETS = {"paper": {"iterations": 2000, "batch": 16}}
+
+
+def experiment(settings: ShapeSettings) -> Experiment:
+    """The panel of the paper: corners held, every second cell's face along the sides driven at right angles to it."""
+    geometry = big_pore(settings.cells, settings.middle, divisions=settings.divisions, layers=settings.layers)
+    drives = [
+        Drive(f"{side}_{number}", inward, settings.bound)
+        for side, inward in INWARD.items()
+        for number in range(1, settings.cells // 2 + 1)
+    ]
+    task = ShapeMatching(tuple(f"big_pore_{k}" for k in range(16 * settings.middle)))
+    return Experiment(
+        workflow="shape_matching",
+        task=task,
+        geometry=geometry,
+        boundary=Boundary(held=("corners",), drives=drives),
+        law=NeoHookean(settings.young, settings.poisson),
+        path=task.tour(FRAMES, torch.Generator().manual_seed(FILM_SEED)),
+        hidden=(200, 200),
+    )
+
+
+def main(argv: Sequence[str]) -> None:
+    began = time.perf_counter()
+    settings = parse(ShapeSettings, argv, __doc__, EXAMPLES, PRESETS)
+    run(experiment(settings), settings, began)
+
+
+if __name__ == "__main__":
+    run_main(main)
