@@ -10,7 +10,8 @@ import numpy as np
 import shapely
 import torch
 
-from geometries.star_blocks import SIDES, Block, Panel
+from geometries.corner_offsets import with_corners
+from geometries.star_blocks import QUARTERS, SIDES, Block, Panel
 from geometries.star_curve import blended, pore_at
 from mnnfem.geometry import Geometry
 from mnnfem.mesh import Floats, Mask, Mesh, gmsh_model, read_gmsh
@@ -21,13 +22,17 @@ EIGHTHS: Floats = np.arange(1, 8, dtype=np.float64) / 8  # where a pore is sampl
 FINEST = 2  # how much shorter edges become where a mesh made afresh is narrow; 1 and 4 give worse angles
 
 
-def star_panel(panel: Panel, radii: Floats | None, build: Callable[[Floats], Geometry]) -> Geometry:
-    """The panel meshed in patches at its start radii, or freely at others, and moved by the linear map of the radii."""
+def star_panel(panel: Panel, design: Floats | None, build: Callable[[Floats], Geometry], reach: float = 0.0) -> Geometry:
+    """The panel meshed in patches at its start radii, or freely at others, and moved by the linear map of the radii.
+
+    With a `reach`, corners of cells are moved too, see `with_corners`.
+    """
     blocks = [
         alike([f"radius {k} of {block.pore}" for k in range(len(block.ring))], block.start, block.bounds, "pore radius")
         for block in panel.porous
     ]
     parameters = joined(*blocks, kind="pore radius")
+    radii = design if design is None or not reach else design[: len(parameters)]
     if radii is not None:
         parameters.check(torch.from_numpy(radii))
     made_at = parameters.start if radii is None else radii
@@ -37,7 +42,8 @@ def star_panel(panel: Panel, radii: Floats | None, build: Callable[[Floats], Geo
     cells = [(panel.centre(block), panel.edge(block), shape) for block, shape in shapes.items()]
     motion = blended(mesh.points, on_pore, cells)
     points = motion.origin + (motion.matrix @ made_at).reshape(-1, 2)
-    return Geometry(Mesh(points, mesh.cells, mesh.facets, mesh.vertices), parameters, motion, made_at, build)
+    star = Geometry(Mesh(points, mesh.cells, mesh.facets, mesh.vertices), parameters, motion, made_at, build)
+    return with_corners(star, panel, QUARTERS, reach, design) if reach else star
 
 
 def _meshed(panel: Panel, shapes: Mapping[Block, Floats], freely: bool) -> tuple[Mesh, Mask]:

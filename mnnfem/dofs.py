@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from itertools import combinations
 
@@ -36,6 +37,11 @@ class Dofs:
         own = vertex_dofs < self.owned
         self._vertex_dofs = vertex_dofs[own]
         self._vertex_points = self.node_index[self.cell_nodes.ravel()[at[own]]]
+
+    def signed(self, signs: Mapping[str, float]) -> Floats:
+        """The sign of the facet that each own node is on, 0 on none of them."""
+        values: Floats = np.sum([sign * self.on_facet(name) for name, sign in signs.items()], axis=0)
+        return values
 
     def on_facet(self, name: str) -> Mask:
         """Mask over the own nodes on a facet; a rank may own a node whose facet only its neighbour has."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,16 +13,6 @@ from mnnfem.errors import InputError
 
 T = TypeVar("T")
 _SHARING: ContextVar[MPI.Comm | None] = ContextVar("sharing", default=None)
-
-
-def refuse_ranks(program: str) -> None:
-    """One sentence and exit code 2 where a program that runs on one rank was started on several."""
-    world = MPI.COMM_WORLD
-    if world.size > 1:
-        if world.rank == 0:
-            print(f"{program} runs on one rank, not on {world.size}: start it without mpirun.", file=sys.stderr)
-        world.Barrier()  # a rank that leaves early may take the sentence with it
-        sys.exit(2)
 
 
 @contextmanager

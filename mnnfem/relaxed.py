@@ -70,6 +70,10 @@ class Relaxed:
             )
         self.body.check(points, self._whole(controls, np.zeros(len(self.free))), material)
 
+    def keeps(self, start: Relaxation | RelaxedStart) -> bool:
+        """Whether a solve from `start` finds its factor here."""
+        return self.body.keeps(start.state)
+
     def solve(
         self, points: Floats, controls: Floats, material: Floats, start: Relaxation | RelaxedStart | None = None
     ) -> Relaxation:
@@ -104,10 +108,6 @@ class Relaxed:
             if found.record.energy <= energy + 1e-9 * max(abs(energy), 1e-6 * solid.energy_floor):
                 return found
         raise EquilibriumError("the energy rises along the free controls' way down", 1.0, kind="stalled")
-
-    def keeps(self, start: Relaxation | RelaxedStart) -> bool:
-        """Whether a start has its factor here still."""
-        return self.body.keeps(start.state)
 
     def displacement(self, solution: Relaxation) -> Floats:
         """Displacement of the mesh points, (n, d) mm."""

@@ -105,11 +105,7 @@ class Solid:
         for name, components in (*self.boundary.fixed(dim), *self.boundary.driven(dim).items()):
             prescribed |= self.dofs.on_facet(name)[:, None] & components
         positions = self.space.tabulate_dof_coordinates()[: self.dofs.owned, :dim]
-        lifts = [
-            np.sum([sign * self.dofs.on_facet(name) for name, sign in drive.signs.items()], axis=0)[:, None]
-            * drive.directions(positions)
-            for drive in self.boundary.drives
-        ]
+        lifts = [self.dofs.signed(drive.signs)[:, None] * drive.directions(positions) for drive in self.boundary.drives]
         self.lifts: Floats = np.array(lifts).reshape(len(lifts), self.size)
         self.prescribed: Mask = prescribed.ravel()
         self.free: Mask = ~self.prescribed

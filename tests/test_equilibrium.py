@@ -279,3 +279,23 @@ def test_contradicting_boundaries_are_refused(panel: Geometry) -> None:
         Boundary((), ()).check(panel.mesh)
     with pytest.raises(InputError, match="share 1 vertex"):
         Boundary((), (Drive("left", (1, 0), 1.0), Drive("bottom", (1, 0), 1.0))).check(panel.mesh)
+    with pytest.raises(InputError, match="cannot move against itself"):
+        Boundary((), (Drive("left", (1, 0), 1.0, opposite="left"),)).check(panel.mesh)
+    with pytest.raises(InputError, match="Did you mean 'right'"):
+        Boundary((), (Drive("left", (1, 0), 1.0, opposite="rigth"),)).check(panel.mesh)
+    with pytest.raises(InputError, match="share 1 vertex"):
+        Boundary((), (Drive("left", (1, 0), 1.0, opposite="top"),)).check(panel.mesh)
+
+
+def test_a_pair_is_two_drives_that_move_against_each_other(panel: Geometry, design: torch.Tensor) -> None:
+    """The same state, and of the control the difference of the two gradients."""
+    x, up = panel.points(design).numpy(), (0.3, 1.0)
+    pair = (Drive("right_middle", up, 40.0, opposite="left_middle"),)
+    single = tuple(Drive(f"{side}_middle", up, 40.0) for side in ("right", "left"))
+    first, second = (Body(panel.mesh, LAW, Boundary(("corners",), drives), comm=MPI.COMM_SELF) for drives in (pair, single))
+    states = [first.solve(x, np.array([12.0]), LAW.values), second.solve(x, np.array([12.0, -12.0]), LAW.values)]
+    assert first.displacement(states[0]) == pytest.approx(second.displacement(states[1]), abs=1e-9)
+    seed = np.random.default_rng(0).normal(size=x.shape)
+    together, apart = first.vjp(states[0], seed), second.vjp(states[1], seed)
+    assert together.controls == pytest.approx([apart.controls[0] - apart.controls[1]], rel=1e-6)
+    assert together.points == pytest.approx(apart.points, rel=1e-5, abs=1e-6 * np.abs(apart.points).max())

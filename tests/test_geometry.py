@@ -167,6 +167,8 @@ def test_impossible_panels_are_refused() -> None:
         star_pores(start=0.95)
     with pytest.raises(InputError, match="no pore"):
         star_pores(columns=1, rows=1, solid=((0, 0),))
+    with pytest.raises(InputError, match="left_middle facet can span 1 to 2 of 3 cells, got 3"):
+        star_pores(columns=3, rows=3, solid=((1, 1),), middle=3)
 
 
 def test_facets_of_the_panel() -> None:
@@ -178,3 +180,13 @@ def test_facets_of_the_panel() -> None:
         "corners": 100.0,
     }
     assert mesh.points[mesh.vertex("centre")] == pytest.approx([125.0, 125.0])
+    assert mesh.points[mesh.vertex("left_of_centre")] == pytest.approx([100.0, 125.0])
+    assert mesh.points[mesh.vertex("right_of_centre")] == pytest.approx([150.0, 125.0])
+
+
+@pytest.mark.parametrize(("cells", "middle"), [(3, 1), (4, 1), (5, 3)])
+def test_middle_facets_span_the_cells_asked_for_on_a_new_mesh_too(cells: int, middle: int) -> None:
+    geometry = star_pores(cells, cells, solid=((1, 1),), middle=middle)
+    for one in (geometry, geometry.rebuilt(geometry.parameters.start)):
+        y = one.mesh.points[one.mesh.facet("left_middle")][..., 1]
+        assert (y.min(), y.max()) == pytest.approx((25.0 * (cells - middle), 25.0 * (cells + middle)))

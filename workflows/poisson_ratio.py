@@ -24,15 +24,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from mpi4py import MPI
 
 from geometries.honeycomb_cell import honeycomb_cell
 from geometries.overvelde_cell import overvelde_cell
-from mnnfem.errors import EquilibriumError
+from mnnfem.errors import EquilibriumError, InputError
 from mnnfem.geometry import Geometry
 from mnnfem.guard import Guard
 from mnnfem.material import NeoHookean
 from mnnfem.mirrorcell import MirrorCell, Strained
-from mnnfem.onerank import refuse_ranks
 from mnnfem.optimise import least
 from mnnfem.runfolder import RunFolder
 from mnnfem.settings import parse, run_main, setting
@@ -149,7 +149,8 @@ def _sentence(pair: dict[str, Any]) -> str:
 def main(argv: Sequence[str]) -> int:
     began = time.perf_counter()
     settings = parse(RatioSettings, argv, __doc__, EXAMPLES)
-    refuse_ranks("This workflow")
+    if MPI.COMM_WORLD.size > 1:
+        raise InputError(f"This workflow shapes on one rank, not on {MPI.COMM_WORLD.size}: start it without mpirun.")
     torch.set_num_threads(1)
     folder = RunFolder(Path(settings.out or f"runs/poisson_ratio/{datetime.datetime.now():%Y-%m-%d-%H%M%S}"))
     folder.write_json("settings.json", dataclasses.asdict(settings))

@@ -41,6 +41,7 @@ class RotationSettings(Settings):
     push: str = setting("tangential", "how a pair moves: along its sides, or at right angles", choices=("tangential", "normal"))
     bound: float = setting(0.0, "largest displacement of a side; 0 is 40, with two controls 30", unit="mm", low=0, high=80)
     cells: int = setting(7, "along the panel's side, odd", low=3, high=15)
+    driven: int = setting(3, "of them are driven, those in the middle", low=1, high=13)
     young: float = setting(70.0, "Young's modulus", unit="MPa", low=1e-6)
     poisson: float = setting(0.3, "Poisson's ratio", low=0, high=0.49)
     divisions: int = setting(1, "element edges per pore radius", low=1, high=8)
@@ -51,12 +52,17 @@ PRESETS = {"paper": {"iterations": 1000, "batch": 16}}
 
 
 def experiment(settings: RotationSettings) -> Experiment:
-    """The panel of the paper: corners held, opposite sides without their corner cells driven by -d and d."""
+    """The panel of the paper: corners held, the middle cells of opposite sides driven by -d and d."""
     if settings.cells % 2 == 0:
         raise InputError(f"The panel turns its middle cell: --cells must be odd, got {settings.cells}.")
     middle = settings.cells // 2
     geometry = star_pores(
-        settings.cells, settings.cells, solid=((middle, middle),), divisions=settings.divisions, layers=settings.layers
+        settings.cells,
+        settings.cells,
+        solid=((middle, middle),),
+        divisions=settings.divisions,
+        layers=settings.layers,
+        middle=settings.driven,
     )
     bound = settings.bound or BOUNDS[settings.controls]
     x, y = (1.0, 0.0), (0.0, 1.0)
