@@ -66,7 +66,7 @@ FAMILIES: dict[str, Callable[[], Geometry]] = {
     "anti-tetrachiral": lambda: anti_tetrachiral(2, 2),
     "extruded star pores": lambda: extruded(star_pores(1, 1, solid=()), 10.0, 2),
     "strut lattice": lambda: strut_lattice(2, 1, 1),
-    "gyroid": lambda: gyroid(1, 1, 1, divisions=8, layers=1),
+    "gyroid": lambda: gyroid(1, 1, 1),
 }
 
 
