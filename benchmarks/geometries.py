@@ -15,41 +15,58 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import shapely
 import torch
 from mpi4py import MPI
 
 from benchmarks.report import bench_main
 from benchmarks.timing import Figures, seconds, told
 from geometries.anti_tetrachiral import anti_tetrachiral
+from geometries.big_pore import big_pore
+from geometries.display import display
 from geometries.extruded import extruded
+from geometries.gyroid import gyroid
+from geometries.honeycomb_cell import honeycomb_cell
 from geometries.kagome_lattice import kagome_lattice
+from geometries.overvelde_cell import overvelde_cell
 from geometries.overvelde_pores import overvelde_pores
 from geometries.reentrant_honeycomb import reentrant_honeycomb
 from geometries.round_pores import round_pores
 from geometries.star_pores import star_pores
+from geometries.strut_lattice import strut_lattice
+from geometries.tiled import tiled
 from geometries.triangular_lattice import triangular_lattice
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.geometry import Geometry
+from mnnfem.guard import Guard
 from mnnfem.material import NeoHookean
 from mnnfem.mesh import Floats, Mesh, signed_measures
 from mnnfem.quality import least_angles, mean_ratios
 from mnnfem.refine import refined
 
 DESIGNS = 200
-LEAST_QUALITY = 0.1
 LEVELS = {2: 3, 3: 2}  # refinements; the last three meshes count
 LAW = NeoHookean()
+TILE = shapely.box(0, 0, 10, 10).difference(shapely.box(3, 3, 7, 7).buffer(0.8))
 FAMILIES: dict[str, Callable[[], Geometry]] = {
     "star pores": lambda: star_pores(2, 2, solid=()),
     "round pores": lambda: round_pores(2, 2, elements=16),
     "elliptic pores": lambda: round_pores(2, 2, elements=16, elliptic=True),
     "overvelde pores": lambda: overvelde_pores(2, 2, elements=24),
+    "star pores with corners": lambda: star_pores(2, 2, solid=(), corners=0.2),
+    "overvelde cell": lambda: overvelde_cell(),
+    "honeycomb cell": lambda: honeycomb_cell(),
+    "tiled outline": lambda: tiled(TILE, 1, 1),
+    "big pore": lambda: big_pore(3, 1),
+    "display": lambda: display(layers=1),
     "triangular lattice": lambda: triangular_lattice(3, 3),
     "kagome lattice": lambda: kagome_lattice(3, 2),
     "re-entrant honeycomb": lambda: reentrant_honeycomb(2, 4),
     "anti-tetrachiral": lambda: anti_tetrachiral(2, 2),
-    "extruded star pores": lambda: extruded(star_pores(2, 2, solid=()), 10.0, 2),
+    "extruded star pores": lambda: extruded(star_pores(1, 1, solid=()), 10.0, 2),
+    "strut lattice": lambda: strut_lattice(2, 1, 1),
+    "gyroid": lambda: gyroid(1, 1, 1),
 }
 
 
@@ -59,7 +76,7 @@ def elements(geometry: Geometry, rng: np.random.Generator) -> Figures:
     for _ in range(DESIGNS):
         design = geometry.parameters.random(rng)
         mesh, points = geometry.mesh, geometry.points(torch.from_numpy(design)).numpy()
-        if mean_ratios(points, mesh.cells).min() < LEAST_QUALITY:
+        if Guard().breach(mesh, points):
             mesh = geometry.rebuilt(design).mesh
             points, afresh = mesh.points, afresh + 1
         inverted += int((signed_measures(points, mesh.cells) <= 0).sum())

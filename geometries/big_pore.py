@@ -6,9 +6,8 @@ from functools import partial
 
 import numpy as np
 
-from geometries.star_blocks import SIDES, Block, Panel, sides
+from geometries.star_blocks import QUARTERS, SIDES, Block, Panel, sides
 from geometries.star_panel import star_panel
-from geometries.star_pores import QUARTERS
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry
 from mnnfem.mesh import Floats
@@ -24,7 +23,8 @@ def big_pore(
     bounds: tuple[float, float] = (0.1, 0.9),
     big_start: float = 0.8,
     big_bounds: tuple[float, float] = (0.1, 0.9),
-    radii: Floats | None = None,
+    corners: float = 0.0,
+    design: Floats | None = None,
 ) -> Geometry:
     r"""Cells x cells star pores, of which the middle ones are a single pore (Oktay et al., ICLR 2023, shape matching).
 
@@ -37,7 +37,8 @@ def big_pore(
     cells, middle  cells along the panel's sides, and along the big pore's, both odd;   cell  a cell's side, mm
     divisions      element edges per radius along a pore;   layers  elements from a pore to the edge of its block
     start, bounds, big_start, big_bounds   of the radii of the small pores and of the big one
-    radii          where the panel is meshed freely, (p,); without it at the start radii, in patches
+    corners        how far corners of cells may be moved, fractions of a cell, see `star_pores`: 64 offsets after the radii
+    design         where the panel is meshed freely, (p,); without it at the start radii, in patches
 
     Facets: left, right, bottom, top; corners (the quarter cell either side of each panel corner); left_1, left_2,
     left_3, ... top_3, the faces of every second cell along the sides, numbered from the left or the bottom (12 by default);
@@ -62,5 +63,5 @@ def big_pore(
     }
     ticks = np.arange(across + 1) * cell / QUARTERS
     panel = Panel(ticks, ticks, blocks, {**sides(across, across), **faces}, {}, divisions, layers)
-    again = partial(big_pore, cells, middle, cell, divisions, layers, start, bounds, big_start, big_bounds)
-    return star_panel(panel, radii, again)
+    again = partial(big_pore, cells, middle, cell, divisions, layers, start, bounds, big_start, big_bounds, corners)
+    return star_panel(panel, design, again, corners)

@@ -7,9 +7,8 @@ from itertools import accumulate
 
 import numpy as np
 
-from geometries.star_blocks import Block, Panel, sides
+from geometries.star_blocks import QUARTERS, Block, Panel, sides
 from geometries.star_panel import star_panel
-from geometries.star_pores import QUARTERS
 from mnnfem.geometry import Geometry
 from mnnfem.mesh import Floats
 
@@ -25,7 +24,7 @@ def display(
     layers: int = 2,
     start: float = 0.5,
     bounds: tuple[float, float] = (0.3, 0.7),
-    radii: Floats | None = None,
+    design: Floats | None = None,
 ) -> Geometry:
     r"""4 x 6 cells with a star pore each; solid strips draw a digital eight between them (Oktay et al., ICLR 2023).
 
@@ -39,7 +38,7 @@ def display(
     cell, strip    sides of the cells, width of the strips, mm
     divisions      element edges per radius along a pore;   layers  elements from pore to cell edge
     start, bounds  of the radii
-    radii          where the panel is meshed freely, (384,); without it at the start radii, in patches
+    design         where the panel is meshed freely, (384,); without it at the start radii, in patches
 
     Facets: left, right, bottom, top; corners (the quarter cell either side of each panel corner); pores; the six faces of
     two cells each, between the strips: left_lower, left_upper, right_lower, right_upper, bottom_middle, top_middle.
@@ -60,7 +59,7 @@ def display(
     }
     faces.update(sides(x[-1], y[-1]))
     panel = Panel(_ticks(COLUMNS, cell, strip), _ticks(ROWS, cell, strip), blocks, faces, {}, divisions, layers)
-    return star_panel(panel, radii, partial(display, cell, strip, divisions, layers, start, bounds))
+    return star_panel(panel, design, partial(display, cell, strip, divisions, layers, start, bounds))
 
 
 def windows(cell: float = 60.0, strip: float = 30.0) -> dict[str, Floats]:

@@ -43,21 +43,23 @@ def overvelde_pores(
     Facets, vertex and how nodes follow: `Panel.geometry`.
     """
 
-    def radius(values: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        a, b, porosity = values
-        mean = cell * (2 * porosity / (math.pi * (2 + a**2 + b**2))).sqrt()
-        return mean * (1 + a * (4 * t).cos() + b * (8 * t).cos())
-
     for bounds, start, name in ((c1, 0.0, "c1"), (c2, 0.0, "c2"), (phi, sum(phi) / 2, "phi")):
         if not bounds[0] <= start <= bounds[1]:
             raise InputError(f"The bounds of {name} must hold its start value {start:g}, got {bounds[0]:g} to {bounds[1]:g}.")
-    _refuse_wide(c1, c2, phi)
+    refuse_wide(c1, c2, phi)
     panel = Panel(columns, rows, cell, solid, elements, common)
     quantities = [panel.quantity("c1", 0.0, c1), panel.quantity("c2", 0.0, c2), panel.quantity("phi", sum(phi) / 2, phi)]
-    return panel.geometry(quantities, radius)
+    return panel.geometry(quantities, lambda values, t: cell * pore_radius(values, t))
 
 
-def _refuse_wide(c1: Bounds, c2: Bounds, phi: Bounds) -> None:
+def pore_radius(values: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """r(t) / L of values c1, c2, phi, (3,) or (3, k), at the angles t (k,)."""
+    a, b, porosity = values
+    mean = (2 * porosity / (math.pi * (2 + a**2 + b**2))).sqrt()
+    return mean * (1 + a * (4 * t).cos() + b * (8 * t).cos())
+
+
+def refuse_wide(c1: Bounds, c2: Bounds, phi: Bounds) -> None:
     """InputError unless every pore of the box stays off its centre and inside its cell.
 
     As r0 <= L sqrt(phi / pi), r is below a function that is linear in c1 and in c2: the corners of the box are the worst.

@@ -11,6 +11,7 @@ from geometries.star_curve import perimeter
 from mnnfem.errors import InputError
 from mnnfem.mesh import Floats
 
+QUARTERS = 4  # ticks to a cell's side: 16 radii around it
 SIDES = {"left": (0, 0), "right": (0, -1), "bottom": (1, 0), "top": (1, -1)}  # axis across, first or last tick
 
 

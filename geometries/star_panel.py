@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 import gmsh
 import numpy as np
 import shapely
 import torch
 
-from geometries.star_blocks import SIDES, Block, Panel
+from geometries.corner_offsets import with_corners
+from geometries.star_blocks import QUARTERS, SIDES, Block, Panel
 from geometries.star_curve import blended, pore_at
 from mnnfem.geometry import Geometry
 from mnnfem.mesh import Floats, Mask, Mesh, gmsh_model, read_gmsh
@@ -20,13 +22,17 @@ EIGHTHS: Floats = np.arange(1, 8, dtype=np.float64) / 8  # where a pore is sampl
 FINEST = 2  # how much shorter edges become where a mesh made afresh is narrow; 1 and 4 give worse angles
 
 
-def star_panel(panel: Panel, radii: Floats | None, build: Callable[[Floats], Geometry]) -> Geometry:
-    """The panel meshed in patches at its start radii, or freely at others, and moved by the linear map of the radii."""
+def star_panel(panel: Panel, design: Floats | None, build: Callable[[Floats], Geometry], reach: float = 0.0) -> Geometry:
+    """The panel meshed in patches at its start radii, or freely at others, and moved by the linear map of the radii.
+
+    With a `reach`, corners of cells are moved too, see `with_corners`.
+    """
     blocks = [
         alike([f"radius {k} of {block.pore}" for k in range(len(block.ring))], block.start, block.bounds, "pore radius")
         for block in panel.porous
     ]
     parameters = joined(*blocks, kind="pore radius")
+    radii = design if design is None or not reach else design[: len(parameters)]
     if radii is not None:
         parameters.check(torch.from_numpy(radii))
     made_at = parameters.start if radii is None else radii
@@ -36,7 +42,8 @@ def star_panel(panel: Panel, radii: Floats | None, build: Callable[[Floats], Geo
     cells = [(panel.centre(block), panel.edge(block), shape) for block, shape in shapes.items()]
     motion = blended(mesh.points, on_pore, cells)
     points = motion.origin + (motion.matrix @ made_at).reshape(-1, 2)
-    return Geometry(Mesh(points, mesh.cells, mesh.facets, mesh.vertices), parameters, motion, made_at, build)
+    star = Geometry(Mesh(points, mesh.cells, mesh.facets, mesh.vertices), parameters, motion, made_at, build)
+    return with_corners(star, panel, QUARTERS, reach, design) if reach else star
 
 
 def _meshed(panel: Panel, shapes: Mapping[Block, Floats], freely: bool) -> tuple[Mesh, Mask]:
@@ -88,11 +95,17 @@ class _Drawing:
         for k in range(count):
             n = (k + 1) % count
             between = centre + pore_at(k + EIGHTHS, edge, radii)
-            pores.append(geo.addSpline([inner[k], *(geo.addPoint(*p, 0.0) for p in between), inner[n]]))
-            geo.mesh.setTransfiniteCurve(pores[k], self._elements(between, box) + 1)
-            if self.freely:
+            if self.freely:  # nodes at even t, where they stay in every mesh with as many: an area's slope is then the same
+                elements = self._elements(between, box)
+                shares = np.arange(1, elements) / elements
+                chain = [inner[k], *(geo.addPoint(*p, 0.0) for p in centre + pore_at(k + shares, edge, radii)), inner[n]]
+                pores += [geo.addLine(*ends) for ends in pairwise(chain)]
+                for line in pores[-elements:]:
+                    geo.mesh.setTransfiniteCurve(line, 2)
                 around.append(self._line(outer[k], outer[n], self.panel.divisions))
             else:
+                pores.append(geo.addSpline([inner[k], *(geo.addPoint(*p, 0.0) for p in between), inner[n]]))
+                geo.mesh.setTransfiniteCurve(pores[k], self.panel.divisions + 1)
                 out, back = (self._line(inner[m], outer[m], self.panel.layers) for m in (k, n))
                 self._patch(self._line(outer[k], outer[n], self.panel.divisions), -back, -pores[k], out)
         self.rims.setdefault(block.facet, []).extend(pores)
@@ -141,9 +154,7 @@ class _Drawing:
             gmsh.model.geo.mesh.setTransfiniteSurface(surface, "Left")
 
     def _elements(self, course: Floats, across: shapely.Geometry) -> int:
-        """Edges along a course (k, 2): as long as the material is wide there where it is meshed freely."""
-        if not self.freely:
-            return self.panel.divisions
+        """Edges along a course (k, 2) in a free mesh: as long as the material is wide there."""
         line, longest = shapely.LineString(course), float(np.diff(self.panel.x).max()) / self.panel.divisions
         width = float(np.clip(2 / self.panel.layers * line.distance(across), longest / FINEST, longest))
-        return max(self.panel.divisions, int(np.ceil(line.length / width)))
+        return max(self.panel.divisions, int(np.ceil(line.length / width - 1e-6)))

@@ -7,13 +7,11 @@ from functools import partial
 
 import numpy as np
 
-from geometries.star_blocks import SIDES, Block, Panel, sides
+from geometries.star_blocks import QUARTERS, SIDES, Block, Panel, sides
 from geometries.star_panel import star_panel
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry
 from mnnfem.mesh import Floats
-
-QUARTERS = 4  # ticks to a cell's side: 16 radii around it
 
 
 def star_pores(
@@ -26,7 +24,8 @@ def star_pores(
     start: float = 0.5,
     bounds: tuple[float, float] = (0.1, 0.9),
     middle: int | None = None,
-    radii: Floats | None = None,
+    corners: float = 0.0,
+    design: Floats | None = None,
 ) -> Geometry:
     r"""The panel of the neuromechanical autoencoder (Oktay et al., ICLR 2023).
 
@@ -38,7 +37,7 @@ def star_pores(
         X = c + (1 - s) sum_k b_k(t) r_k E_k + s E(t),      s = 0 on the pore, 1 on the cell's edge,
 
     linear in the radii. gmsh meshes the panel once, in patches, at the start radii; (t, s) of each node is read off
-    that mesh. At other `radii`, (16 pores,), it meshes freely between pores and cell edges, for better angles. A spline
+    that mesh. At another `design` it meshes freely between pores and cell edges, for better angles. A spline
     lies in the hull of its control points, so a radius r leaves at least (1 - r) cell / 2 of material to the cell's
     edge: two pores at 0.9 leave a ligament of 5 mm.
 
@@ -50,7 +49,9 @@ def star_pores(
     divisions      element edges per radius along the pore;   layers  elements from pore to cell edge
     start, bounds  start value and bounds of the radii (fractions of the centre-to-perimeter distance)
     middle         cells that left_middle ... top_middle span, all but the corner cells by default
-    radii          where the panel is meshed freely, (16 pores,); without it at the start radii, in patches
+    corners        how far corners of cells inside may be moved, fractions of a cell: up to 0.45 there; none at 0.
+                   Their offsets, mm, are parameters after the radii, see `corner_offsets.with_corners`
+    design         where the panel is meshed freely; without it at the start radii, in patches
 
     Facets: left, right, bottom, top; left_middle ... top_middle; corners (the quarter cell either side of each panel
     corner); pores. Vertices, where no pore is: centre; left_of_centre and right_of_centre, half a cell beside it. Radii
@@ -75,4 +76,5 @@ def star_pores(
     centre = {name: (across // 2 + ticks, up // 2) for name, ticks in beside.items()}
     x, y = (np.arange(count + 1) * cell / QUARTERS for count in (across, up))
     panel = Panel(x, y, blocks, {**sides(across, up), **middles}, centre, divisions, layers)
-    return star_panel(panel, radii, partial(star_pores, columns, rows, cell, solid, divisions, layers, start, bounds, middle))
+    again = partial(star_pores, columns, rows, cell, solid, divisions, layers, start, bounds, middle, corners)
+    return star_panel(panel, design, again, corners)

@@ -16,14 +16,15 @@ from mnnfem.plant import Plant, Renewal
 class Autoencoder(torch.nn.Module):
     """Features -> controls -> equilibrium. Learns the controller's weights and the design (p,).
 
-    `made_at` (p,) is the design at which the present mesh was made: it is saved with the weights.
+    `made_at` (p,) is the design at which the present mesh was made: it is saved with the weights. `readout` is what else is
+    learned, and used by the task: how the body's answer is read, such as the colours of its material.
     """
 
     made_at: torch.Tensor
 
-    def __init__(self, controller: Controller, plant: Plant, law: NeoHookean) -> None:
+    def __init__(self, controller: Controller, plant: Plant, law: NeoHookean, readout: torch.nn.Module | None = None) -> None:
         super().__init__()
-        self.controller, self.plant = controller, plant
+        self.controller, self.plant, self.readout = controller, plant, readout
         self.design = torch.nn.Parameter(torch.from_numpy(plant.geometry.parameters.start.copy()))
         self.register_buffer("made_at", torch.from_numpy(plant.geometry.made_at.copy()))
         self.register_buffer("material", torch.from_numpy(law.values))

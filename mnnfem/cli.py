@@ -11,6 +11,7 @@ from mnnfem.settings import run_main
 USAGE = """usage: mnnfem COMMAND
 
   mnnfem doctor      versions, threads, BLAS, rendering; one fix line for each fault
+  mnnfem mesh        a cellular solid of geometries/: its mesh, a table of its quality, a picture
   mnnfem --version
 
 Experiments are scripts: python workflows/translation.py --help
@@ -26,8 +27,12 @@ def command(argv: Sequence[str]) -> int:
     if name == "--version":
         print(mnnfem.__version__)
         return 0
+    if name == "mesh":
+        from mnnfem.meshing import mesh_command
+
+        return mesh_command(rest)
     if name != "doctor":
-        raise unknown_name("command", name, ["doctor", "--help", "--version"])
+        raise unknown_name("command", name, ["doctor", "mesh", "--help", "--version"])
     if rest:
         raise InputError(f"mnnfem doctor takes no arguments, got {rest[0]!r}.")
     from mnnfem.doctor import report

@@ -7,7 +7,7 @@ import datetime
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -33,7 +33,7 @@ from mnnfem.plant import Plant, Renewal
 from mnnfem.results import Arm
 from mnnfem.runfolder import RunFolder
 from mnnfem.settings import setting
-from mnnfem.task import Task
+from mnnfem.task import Task, Watched
 from mnnfem.trainer import Step, evaluate, train
 from mnnfem.visualise import Scene
 from mnnfem.warmstart import CAPACITY, Library
@@ -73,7 +73,7 @@ class Experiment:
     """
 
     workflow: str
-    task: Task
+    task: Watched
     geometry: Geometry
     boundary: Boundary
     law: NeoHookean
@@ -100,7 +100,7 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     torch.set_num_threads(1)
     task, ensemble = experiment.task, Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
     heldout = experiment.held_out(settings.heldout)
-    folder = RunFolder(Path(ensemble.agree(settings.out or _default_folder(task, settings))), ensemble.world)
+    folder = RunFolder(Path(ensemble.agree(settings.out or default_folder(task.name, settings))), ensemble.world)
     folder.write_json("settings.json", {"workflow": experiment.workflow, **dataclasses.asdict(settings)})
     factors = settings.batch + CAPACITY  # a remembered solution is of most use with its factor, until the batch is done
 
@@ -134,8 +134,9 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     return folder
 
 
-def _default_folder(task: Task, settings: Settings) -> str:
-    return f"runs/{task.name}/{datetime.datetime.now():%Y-%m-%d-%H%M%S}-seed{settings.seed}"
+def default_folder(task: str, settings: Settings) -> str:
+    """Where a run of the task goes that was not told."""
+    return f"runs/{task}/{datetime.datetime.now():%Y-%m-%d-%H%M%S}-seed{settings.seed}"
 
 
 def train_arm(
@@ -155,7 +156,6 @@ def train_arm(
     times = [time.perf_counter()]
     before = evaluate(model, task, heldout)
     times.append(time.perf_counter())
-    steps: list[Step] = []
     loop = train(
         model,
         task,
@@ -169,8 +169,22 @@ def train_arm(
         most_failed=settings.most_failed,
         ramp=settings.ramp,
     )
-    silent = not ensemble.root
-    with tqdm(loop, total=settings.iterations, desc=name, file=sys.stderr, mininterval=1.0, disable=silent) as bar:
+    steps = followed(loop, settings.iterations, name, task, model, settings.seed, folder)
+    times.append(time.perf_counter())
+    after = evaluate(model, task, heldout)
+    _tell(after.renewal, "the trained design", not ensemble.root)
+    times.append(time.perf_counter())
+    seconds = np.diff(times)
+    return Arm(model, steps, before, after, training=float(seconds[1]), evaluation=float(seconds[0] + seconds[2]))
+
+
+def followed(
+    loop: Iterable[Step], total: int, name: str, task: Task, model: Autoencoder, seed: int, folder: RunFolder
+) -> list[Step]:
+    """The steps of a training loop as it runs: a progress bar, a line of metrics for each, and the weights if it stops."""
+    steps: list[Step] = []
+    silent = not model.plant.ensemble.root
+    with tqdm(loop, total=total, desc=name, file=sys.stderr, mininterval=1.0, disable=silent) as bar:
         try:
             for step in bar:
                 steps.append(step)
@@ -179,14 +193,9 @@ def train_arm(
                 _tell(step.renewal, f"iteration {step.iteration}", silent)
                 bar.set_postfix_str(_progress(steps[-20:], task.unit), refresh=False)
         except TrainingStopped as stop:
-            checkpoint.save(folder, model, {"task": task.name, "iteration": len(steps), "seed": settings.seed})
+            checkpoint.save(folder, model, {"task": task.name, "iteration": len(steps), "seed": seed})
             raise TrainingStopped(f"{stop}\nThe weights before that iteration are in {folder.path}.") from None
-    times.append(time.perf_counter())
-    after = evaluate(model, task, heldout)
-    _tell(after.renewal, "the trained design", silent)
-    times.append(time.perf_counter())
-    seconds = np.diff(times)
-    return Arm(model, steps, before, after, training=float(seconds[1]), evaluation=float(seconds[0] + seconds[2]))
+    return steps
 
 
 def _tell(renewal: Renewal | None, when: str, silent: bool) -> None:

@@ -121,7 +121,7 @@ def _misturned(polygons: Polygons, points: Floats, near: float) -> Fault | None:
         if inside[number] != ({0} if number else set()):
             where = f"inside {polygons.name(max(inside[number]))}" if inside[number] else f"outside {polygons.name(0)}"
             return Fault(f"{polygons.name(number)} lies {where} near {_place_of(points[firsts[number][0]])}", firsts[number])
-    body = shapely.buffer(shapely.polygons(rings[0].exterior, [ring.exterior for ring in rings[1:]]), -near)
+    body = shapely.buffer(shapely.polygons(rings[0].exterior, [ring.exterior for ring in rings[1:]] or None), -near)
     for index in polygons.inner[~shapely.contains_xy(body, points[polygons.inner])]:
         return Fault(f"the inner point {index} at {_place_of(points[index])} does not lie inside the body", np.array([index]))
     return None

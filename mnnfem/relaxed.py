@@ -70,6 +70,10 @@ class Relaxed:
             )
         self.body.check(points, self._whole(controls, np.zeros(len(self.free))), material)
 
+    def keeps(self, start: Relaxation | RelaxedStart) -> bool:
+        """Whether a solve from `start` finds its factor here."""
+        return self.body.keeps(start.state)
+
     def solve(
         self, points: Floats, controls: Floats, material: Floats, start: Relaxation | RelaxedStart | None = None
     ) -> Relaxation:
@@ -90,7 +94,7 @@ class Relaxed:
         raise EquilibriumError(
             f"the free controls have found no place without reactions in {ITERATIONS} steps ({reaction.max():.3g} N/mm left)",
             1.0,
-            advice="Use smaller controls.",
+            advice="Use smaller controls, or larger bounds of the free ones.",
             kind="stalled",
         )
 

@@ -15,7 +15,7 @@ from mnnfem.body import Body
 from mnnfem.errors import EquilibriumError
 from mnnfem.fields import FieldWriter
 from mnnfem.runfolder import RunFolder
-from mnnfem.task import Task
+from mnnfem.task import Watched
 from mnnfem.trainer import Evaluation, Step
 from mnnfem.versions import versions
 
@@ -32,7 +32,7 @@ class Arm:
     evaluation: float
 
 
-def summary(task: Task, seed: int, heldout: torch.Tensor, arm: Arm, frozen: Arm, setup: float) -> dict[str, Any]:
+def summary(task: Watched, seed: int, heldout: torch.Tensor, arm: Arm, frozen: Arm, setup: float) -> dict[str, Any]:
     """`result.json`. Solver counts are of both arms; the seconds of the frozen one, if it is another, are the ablation."""
     arms = [arm] if frozen is arm else [arm, frozen]
     tests = [test for one in arms for test in (one.before, one.after)]
@@ -89,7 +89,7 @@ def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
 def draw(
     folder: RunFolder,
     scene: visualise.Scene,
-    task: Task,
+    task: Watched,
     arms: Mapping[str, Arm],
     heldout: torch.Tensor,
     film: Evaluation,
@@ -108,7 +108,7 @@ def draw(
     visualise.path_film(folder.file("path.gif"), scene, views(task, film, path))
 
 
-def views(task: Task, tested: Evaluation, targets: torch.Tensor) -> list[visualise.View]:
+def views(task: Watched, tested: Evaluation, targets: torch.Tensor) -> list[visualise.View]:
     """What there is to see of each target: the state, the watched points, and where they should be."""
     response = tested.response.moved_to(tested.displacement)
     watched, wanted = (places.numpy() for places in (task.watched(response), task.wanted(response, targets)))

@@ -34,7 +34,7 @@ def parse(
     """
     types = get_type_hints(kind)
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    parser = _Parser(
+    parser = Parser(
         description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
     for name, field in fields.items():
@@ -85,7 +85,9 @@ def _leave(sentence: str, code: int, patience: float = 5.0) -> NoReturn:
     sys.exit(code)
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Mistakes raise InputError instead of ending the program."""
+
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message[0].upper()}{message[1:]}; see --help.")
 

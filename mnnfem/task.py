@@ -11,21 +11,26 @@ from mnnfem.bridge import Response
 
 
 class Task(Protocol):
-    """name, unit of the error, number of network inputs; all tensors float64. What is watched has a name: meshes change.
-
-    For pictures: where the k watched points are and should be, (b, k, 2) mm, whether they go around a loop, and a target
-    in words.
-    """
+    """name, unit of the error, number of network inputs; all tensors float64. What is watched has a name: meshes change."""
 
     name: str
     unit: str
-    loop: bool
 
     @property
     def inputs(self) -> int: ...
     def sample(self, count: int, generator: torch.Generator) -> torch.Tensor: ...
     def features(self, targets: torch.Tensor) -> torch.Tensor: ...
     def errors(self, response: Response, targets: torch.Tensor) -> torch.Tensor: ...
+
+
+class Watched(Task, Protocol):
+    """A task about some points of the body: where the k watched ones are and should be, (b, k, 2) mm.
+
+    For pictures: whether they go around a loop, and a target in words.
+    """
+
+    loop: bool
+
     def watched(self, response: Response) -> torch.Tensor: ...
     def wanted(self, response: Response, targets: torch.Tensor) -> torch.Tensor: ...
     def title(self, target: torch.Tensor) -> str: ...

@@ -72,20 +72,23 @@ def train(
     overlap_weight: float = 0.0,
     most_failed: float = 1.0,
     ramp: float = 0.0,
+    readout_rate: float = 0.0,
 ) -> Iterator[Step]:
     """Adam on the mean error of fresh samples, rates decaying along a cosine, the design clipped to its bounds.
 
     Where the design has moved the mesh too far it is made anew before the step; Adam's moments stay, as the design does.
 
-    design_rate 0 freezes the geometry. A sample without an equilibrium is left out of its step. overlap_weight times
-    the mean `overlap_penalty` is added to what Adam sees, not to the error that a Step reports. Over the first `ramp`
-    of the iterations the controller's bounds open from FIRST_OPENING to the whole. Raises TrainingStopped where more than
-    the share `most_failed` of a batch has no equilibrium.
+    design_rate 0 freezes the geometry; readout_rate is that of the model's `readout`, if it has one. A sample without an
+    equilibrium is left out of its step. overlap_weight times the mean `overlap_penalty` is added to what Adam sees, not to
+    the error that a Step reports. Over the first `ramp` of the iterations the controller's bounds open from FIRST_OPENING to
+    the whole. Raises TrainingStopped where more than the share `most_failed` of a batch has no equilibrium.
     """
     model.design.requires_grad_(design_rate > 0)
     groups = [{"params": list(model.controller.parameters()), "lr": network_rate}]
     if design_rate > 0:
         groups.append({"params": [model.design], "lr": design_rate})
+    if model.readout is not None:
+        groups.append({"params": list(model.readout.parameters()), "lr": readout_rate})
     optimiser = torch.optim.Adam(groups)
     decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: 0.5 * (1 + math.cos(math.pi * k / iterations)))
     for iteration in range(iterations):

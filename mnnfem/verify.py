@@ -15,7 +15,7 @@ from mnnfem.guard import Guard
 from mnnfem.mesh import Mesh
 from mnnfem.plant import Plant
 from mnnfem.refine import refined
-from mnnfem.task import Task
+from mnnfem.task import Watched
 from mnnfem.trainer import Evaluation, evaluate
 
 
@@ -70,7 +70,7 @@ class Verification:
 
 @torch.no_grad()
 def verify(
-    model: Autoencoder, task: Task, targets: torch.Tensor, make: Callable[[Mesh], Body], refinements: int
+    model: Autoencoder, task: Watched, targets: torch.Tensor, make: Callable[[Mesh], Body], refinements: int
 ) -> Verification:
     """Evaluate on `targets` (n, ...), then once more with every element cut `refinements` times into similar ones.
 
@@ -78,14 +78,15 @@ def verify(
     same, so are its controls; every solve starts at rest. `make`: the body on a mesh.
     """
     coarse = evaluate(model, task, targets)
-    finer = _refined(model, make, refinements)
+    finer = on_finer_mesh(model, make, refinements)
     fine = evaluate(finer, task, targets)
     places = [task.watched(one.response) for one in (coarse, fine)]
     return Verification(coarse, fine, finer, (places[1] - places[0]).norm(dim=2).mean(dim=1))
 
 
-def _refined(model: Autoencoder, make: Callable[[Mesh], Body], refinements: int) -> Autoencoder:
-    mesh = replace(model.geometry.mesh, points=model.points().numpy())
+def on_finer_mesh(model: Autoencoder, make: Callable[[Mesh], Body], refinements: int) -> Autoencoder:
+    """The same network and design with a body whose every element is cut `refinements` times."""
+    mesh = replace(model.geometry.mesh, points=model.points().detach().numpy())
     for _ in range(refinements):
         mesh = refined(mesh)
     made_at, points = model.design.detach().numpy().copy(), torch.from_numpy(mesh.points)

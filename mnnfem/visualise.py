@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,6 +108,39 @@ def loss_figure(path: Path, curves: Mapping[str, Sequence[float]], idle: float, 
     axes.set(yscale="log", xlabel="iteration", ylabel=f"mean error of the batch ({unit})")
     axes.legend(frameon=False)
     figure.savefig(path, dpi=130)
+
+
+@dataclass(frozen=True)
+class LatticePicture:
+    """A cell between mirror lines, from (0, 0) to the right and up: mesh, nodes (n, 2) mm and their displacement (n, 2) mm."""
+
+    title: str
+    mesh: Mesh
+    points: Floats
+    displacement: Floats
+
+
+def lattices_figure(path: Path, pictures: Sequence[LatticePicture], columns: int = 2, copies: int = 4) -> None:
+    """Deformed cells as the lattices that they are mirrored to, `copies` each way; dashed: what they cover at rest."""
+    rows = -(-len(pictures) // columns)
+    figure = Figure(figsize=(4.2 * columns, 4.4 * rows), layout="constrained")
+    for axes, picture in zip(figure.subplots(rows, columns, squeeze=False).flat, pictures, strict=False):
+        now, rest = picture.points + picture.displacement, copies * picture.points.max(axis=0)
+        across = [_mirrored(now[:, 0], copy) for copy in range(copies)]
+        up = [_mirrored(now[:, 1], copy) for copy in range(copies)]
+        for x, y in itertools.product(across, up):
+            axes.tripcolor(x, y, picture.mesh.cells, np.zeros(len(picture.mesh.cells)), cmap=_plain(OTHER))
+        axes.plot(*np.array([(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]).T * rest[:, None], "--", color=DRIVEN, linewidth=1)
+        axes.set_title(picture.title, fontsize=10)
+        axes.set_aspect("equal")
+        axes.set_axis_off()
+    figure.savefig(path, dpi=110)
+
+
+def _mirrored(x: Floats, copy: int) -> Floats:
+    """The copy-th of cells that are mirrored at x = 0 and at their far side in turn."""
+    far = x.max()
+    return copy * far + (far - x if copy % 2 else x)
 
 
 def _draw_body(axes: Axes, scene: Scene, view: View, limit: float) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,8 @@ SCRIPT = Path(__file__).with_name("ensemble_run.py")
 
 def start(ranks: int, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
-    return subprocess.run([*launcher, sys.executable, str(SCRIPT), str(folder), *options], capture_output=True, text=True)
+    command = [*launcher, sys.executable, str(SCRIPT), str(folder), *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=600)
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +51,7 @@ def test_a_run_that_mostly_fails_stops_with_its_weights_saved(tmp_path: Path) ->
 
 
 def test_a_broken_rank_ends_all_and_names_its_sample(tmp_path: Path) -> None:
-    began = time.monotonic()
     done = start(3, tmp_path / "run", "--break", "1")
     assert done.returncode != 0
     assert "Rank 1 of 3 failed in sample" in done.stderr
     assert "FloatingPointError('planted')" in done.stderr
-    assert time.monotonic() - began < 60  # a hang would last for ever; imports take most of it

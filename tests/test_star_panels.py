@@ -10,6 +10,7 @@ import torch
 from geometries.big_pore import big_pore
 from geometries.display import display, windows
 from geometries.star_curve import perimeter
+from geometries.star_pores import star_pores
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry, least_areas
 from mnnfem.mesh import Floats, signed_measures
@@ -115,9 +116,80 @@ def test_gradient_of_points_is_that_of_meshes_made_afresh(family: str, request: 
     assert float(base.grad @ (other - base.detach())) == pytest.approx(change, rel=1e-10)
     anew = geometry.rebuilt(other)
     assert anew.mesh.facets.keys() == geometry.mesh.facets.keys()
-    assert least_angles(anew.mesh.points, anew.mesh.cells).min() > 12  # 13.7 and 20 were measured
+    assert least_angles(anew.mesh.points, anew.mesh.cells).min() > 12  # measured: 16 and 20
     loops = [shapely.Polygon(anew.mesh.points[loop]) for loop in anew.mesh.loops()]
     assert all(loop.is_valid for loop in loops)
+
+
+CORNERED = {"star": lambda: star_pores(3, 3, solid=((2, 1),), corners=0.2), "big": lambda: big_pore(5, 3, corners=0.2)}
+
+
+@pytest.fixture(scope="module", params=CORNERED)
+def cornered(request: pytest.FixtureRequest) -> Geometry:
+    return CORNERED[request.param]()
+
+
+def test_corners_are_named_and_bounded(cornered: Geometry) -> None:
+    offsets = [name for name in cornered.parameters.names if "corner" in name]
+    assert len(offsets) == (24 if "big_pore" in cornered.mesh.facets else 8)  # 4 x 4 corners less 4 in the big pore; 2 x 2
+    assert offsets[:2] == ["x of corner 1, 1", "y of corner 1, 1"]
+    assert set(cornered.parameters.upper[-len(offsets) :]) == {10.0}
+
+
+def test_a_cell_follows_its_corners() -> None:
+    """Pore nodes of a cell by the formula written anew: perimeter points move with the corners that they lie between."""
+    geometry, plain = star_pores(2, 2, solid=(), corners=0.4), star_pores(2, 2, solid=())
+    rng = np.random.default_rng(5)
+    radii, offset = rng.uniform(0.1, 0.9, 64), np.array([11.0, -7.0])
+    points = geometry.points(torch.from_numpy(np.append(radii, offset))).numpy()
+    square = perimeter(50.0) + 25.0  # of the lower left cell, whose upper right corner moves
+    edge = square + np.outer(np.prod(square / 50.0, axis=1), offset)
+    centre = edge[::4].mean(axis=0)
+    controls = centre + radii[:16, None] * (edge - centre)
+    expected = (np.roll(controls, 1, 0) + 6 * controls + np.roll(controls, -1, 0)) / 8
+    nodes = np.unique(geometry.mesh.facet("pores"))
+    distances = np.linalg.norm(expected[:, None] - points[nodes][None], axis=2)
+    assert distances.min(axis=1) == pytest.approx(0.0, abs=1e-9)
+    still = geometry.points(torch.from_numpy(np.append(radii, [0.0, 0.0]))).numpy()
+    assert still == pytest.approx(plain.points(torch.from_numpy(radii)).numpy(), abs=1e-12)
+
+
+def test_no_random_corners_within_a_fifth_of_a_cell_invert_an_element(cornered: Geometry) -> None:
+    rng, box = np.random.default_rng(0), cornered.parameters
+    ends = [np.where(rng.random(len(box)) < 0.5, box.lower, box.upper) for _ in range(100)]
+    for design in (*ends, *(box.random(rng) for _ in range(100))):
+        points = cornered.points(torch.from_numpy(design)).numpy()
+        assert signed_measures(points, cornered.mesh.cells).min() > 0
+
+
+def test_gradient_with_corners(cornered: Geometry) -> None:
+    """Bilinear, so that central differences are exact but for rounding; a mesh made afresh has the same outline."""
+    rng = np.random.default_rng(3)
+    design = torch.from_numpy(cornered.parameters.random(rng)).requires_grad_()
+    weights = torch.from_numpy(rng.normal(size=cornered.mesh.points.shape))
+    (weights * cornered.points(design)).sum().backward()
+    way = torch.from_numpy(rng.normal(size=len(design)))
+    ahead, behind = ((weights * cornered.motion(design.detach() + h * way)).sum() for h in (1e-2, -1e-2))
+    assert float(design.grad @ way) == pytest.approx(float(ahead - behind) / 2e-2, rel=1e-9)
+    anew = cornered.rebuilt(design)
+    assert anew.points(design).detach().numpy() == pytest.approx(anew.mesh.points, abs=1e-12)
+    assert len(anew.parameters) == len(cornered.parameters)
+
+
+def test_folded_cells_are_refused() -> None:
+    geometry = star_pores(2, 2, solid=(), corners=0.45)
+    assert geometry.rebuilt(np.append(np.full(64, 0.5), [22.0, 22.0])) is not None
+    wide = star_pores(3, 3, solid=(), corners=0.45)
+    design = wide.parameters.start.copy()
+    design[-8:] = [22.5, 22.5, -22.5, 22.5, 22.5, -22.5, -22.5, -22.5]  # the middle cell shrinks to a tenth
+    assert wide.rebuilt(design) is not None
+    design[-8:] = [22.5, 22.5, 22.5, 22.5, 22.5, 22.5, -22.5, -22.5]  # one corner comes to where its diagonal was
+    with pytest.raises(InputError, match=r"elements have no or negative area, the first near .*offsets nearer to 0"):
+        wide.rebuilt(design)
+    with pytest.raises(InputError, match="less than half a cell"):
+        star_pores(corners=0.5)
+    with pytest.raises(InputError, match="no corners of cells inside"):
+        star_pores(1, 3, solid=(), corners=0.2)
 
 
 def test_the_display_is_as_large_as_stated(digits: Geometry) -> None:

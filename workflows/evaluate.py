@@ -56,7 +56,10 @@ def reopened(run: Path) -> tuple[Experiment, Settings]:
         settings: Settings = kind(**stored)
     except TypeError as problem:
         raise InputError(f"{run}/settings.json does not fit workflows/{name}.py as it is now: {problem}.") from None
-    return build(settings), settings
+    experiment = build(settings)
+    if not isinstance(experiment, Experiment):
+        raise InputError(f"{run} has been verified on a finer mesh by its workflow: see `finer_mesh` in its result.json.")
+    return experiment, settings
 
 
 def main(argv: Sequence[str]) -> None:

@@ -1,0 +1,108 @@
+"""A digit display and what is known of it: its settings, its start, its tests, its trained arms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from mnnfem import bank
+from mnnfem.assignment import Assignment
+from mnnfem.autoencoder import Autoencoder
+from mnnfem.boundary import Boundary
+from mnnfem.experiment import Settings
+from mnnfem.geometry import Geometry
+from mnnfem.images import Shares
+from mnnfem.material import NeoHookean
+from mnnfem.mesh import Mesh
+from mnnfem.segments import LIT, margins, read
+from mnnfem.settings import setting
+from mnnfem.trainer import Evaluation, Step
+from mnnfem.windows import Windows
+
+ALL = torch.arange(len(LIT))  # the ten digits
+
+
+@dataclass(frozen=True)
+class ShowSettings(Settings):
+    """What the training of a display can be told; `iterations` are those of the ten digits, `batch` is of images."""
+
+    iterations: int = setting(60, "optimiser steps on the ten digits, all in each", low=1)
+    image_iterations: int = setting(60, "optimiser steps on images, network and body together", low=0)
+    batch: int = setting(8, "images in each step", low=1)
+    network_rate: float = setting(0.0003, "Adam rate of the network's weights, with the body", low=0, high=1)
+    control_rate: float = setting(0.1, "Adam rate of the ten digits' controls, before tanh", low=0, high=1)
+    design_rate: float = setting(0.02, "Adam rate of the pore radii", low=0, high=1)
+    colour_rate: float = setting(0.2, "Adam rate of the colours, before the sigmoid", low=0, high=10)
+    states: int = setting(250, "random states in the bank", low=10)
+    restarts: int = setting(8, "of the colours and the choice of states", low=1)
+    epochs: int = setting(200, "of the network alone, on the ten digits' controls", low=1)
+    heldout: int = setting(360, "images of the test", low=1)
+    colour_spacing: float = setting(10.0, "of the grid of colours", unit="mm", low=1, high=50)
+
+
+@dataclass(frozen=True)
+class Display:
+    """A body with windows, and the images that it shall show: none, for the ten digits alone."""
+
+    geometry: Geometry
+    boundary: Boundary
+    law: NeoHookean
+    windows: Windows
+    images: Shares | None
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the bank gives: the controls (10, c) mm of each digit, the choice of states and colours, and the bank."""
+
+    controls: torch.Tensor
+    chosen: Assignment
+    states: bank.Bank
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A test: seen (n, 7) in the windows for digits (n,), colours of the mesh's points."""
+
+    mesh: Mesh
+    evaluation: Evaluation
+    seen: torch.Tensor
+    digits: torch.Tensor
+    colours: torch.Tensor
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the samples whose seven windows read as the digit."""
+        return float((read(self.seen) == self.digits).double().mean())
+
+    @property
+    def margin(self) -> float:
+        """The least of all segments, see `segments.margins`."""
+        return float(margins(self.seen, self.digits).min())
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One trained display: the ten digits after their stage, and the images, if any, after theirs; training in seconds.
+
+    steps   by stage;   finer   the ten digits on a mesh of four times the elements
+    head    the network's own accuracy on the tested images, by the nearest of the ten digits' controls
+    """
+
+    model: Autoencoder
+    steps: dict[str, list[Step]]
+    controls: torch.Tensor
+    classes: Shown
+    finer: Shown
+    images: Shown | None
+    head: float | None
+    training: float
+    evaluation: float
+
+
+def size_of(geometry: Geometry) -> tuple[float, float]:
+    """Width and height of the body, whose lower left corner is at the origin, mm."""
+    width, height = geometry.mesh.points.max(axis=0)
+    return float(width), float(height)

@@ -1,0 +1,74 @@
+"""Images of handwritten digits in fixed shares: for training, for choosing, and for the test."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from mnnfem.errors import InputError
+from mnnfem.mesh import Floats, Ints
+
+SPLIT_SEED = 2023  # the same shares whatever the run's seed
+NAMES = ("digits", "mnist", "none")
+
+
+@dataclass(frozen=True)
+class Images:
+    """pixels (n, inputs) from 0 to 1, digits (n,)."""
+
+    pixels: torch.Tensor
+    digits: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Three fifths for training, a fifth for choosing, a fifth for the test; no image is in two."""
+
+    train: Images
+    validation: Images
+    test: Images
+
+
+def load(name: str) -> Shares:
+    """`digits`: 1,797 of 8 x 8 from scikit-learn; `mnist`: 70,000 of 28 x 28 by torchvision.
+
+    InputError where the package that has them is missing.
+    """
+    return shares(*(_mnist() if name == "mnist" else _digits()))
+
+
+def shares(pixels: Floats, digits: Ints) -> Shares:
+    """Images (n, inputs) and what they show (n,), shuffled by a fixed seed and divided."""
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(digits))
+    parts = np.split(order, [3 * len(order) // 5, 4 * len(order) // 5])
+    return Shares(*(Images(torch.from_numpy(pixels[part]), torch.from_numpy(digits[part])) for part in parts))
+
+
+def _digits() -> tuple[Floats, Ints]:
+    found = _package("sklearn.datasets", "scikit-learn").load_digits()
+    return found.data.astype(np.float64) / 16, found.target.astype(np.int64)
+
+
+def _mnist() -> tuple[Floats, Ints]:
+    kind, folder = _package("torchvision.datasets", "torchvision").MNIST, Path.home() / ".cache/mnnfem/mnist"
+    try:
+        parts = [kind(folder, train=train, download=True) for train in (True, False)]
+    except (OSError, RuntimeError) as problem:
+        raise InputError(f"MNIST could not be downloaded to {folder}: {problem}; --images digits needs no network.") from None
+    pixels = np.concatenate([part.data.numpy().reshape(len(part), -1) for part in parts])
+    return pixels / 255.0, np.concatenate([part.targets.numpy() for part in parts]).astype(np.int64)
+
+
+def _package(module: str, package: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise InputError(
+            f"These images come with {package}, which is not installed: pip install {package}, or give --images none to train "
+            "the ten digits without a network."
+        ) from None
