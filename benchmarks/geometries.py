@@ -26,7 +26,9 @@ from geometries.big_pore import big_pore
 from geometries.display import display
 from geometries.extruded import extruded
 from geometries.gyroid import gyroid
+from geometries.honeycomb_cell import honeycomb_cell
 from geometries.kagome_lattice import kagome_lattice
+from geometries.overvelde_cell import overvelde_cell
 from geometries.overvelde_pores import overvelde_pores
 from geometries.reentrant_honeycomb import reentrant_honeycomb
 from geometries.round_pores import round_pores
@@ -52,6 +54,9 @@ FAMILIES: dict[str, Callable[[], Geometry]] = {
     "round pores": lambda: round_pores(2, 2, elements=16),
     "elliptic pores": lambda: round_pores(2, 2, elements=16, elliptic=True),
     "overvelde pores": lambda: overvelde_pores(2, 2, elements=24),
+    "star pores with corners": lambda: star_pores(2, 2, solid=(), corners=0.2),
+    "overvelde cell": lambda: overvelde_cell(),
+    "honeycomb cell": lambda: honeycomb_cell(),
     "tiled outline": lambda: tiled(TILE, 1, 1),
     "big pore": lambda: big_pore(3, 1),
     "display": lambda: display(layers=1),
@@ -61,7 +66,7 @@ FAMILIES: dict[str, Callable[[], Geometry]] = {
     "anti-tetrachiral": lambda: anti_tetrachiral(2, 2),
     "extruded star pores": lambda: extruded(star_pores(1, 1, solid=()), 10.0, 2),
     "strut lattice": lambda: strut_lattice(2, 1, 1),
-    "gyroid": lambda: gyroid(1, 1, 1, divisions=8, layers=1),
+    "gyroid": lambda: gyroid(1, 1, 1),
 }
 
 

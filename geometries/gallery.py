@@ -15,7 +15,9 @@ from geometries.big_pore import big_pore
 from geometries.display import display
 from geometries.extruded import extruded
 from geometries.gyroid import gyroid
+from geometries.honeycomb_cell import honeycomb_cell
 from geometries.kagome_lattice import kagome_lattice
+from geometries.overvelde_cell import overvelde_cell
 from geometries.overvelde_pores import overvelde_pores
 from geometries.reentrant_honeycomb import reentrant_honeycomb
 from geometries.round_pores import round_pores
@@ -29,7 +31,7 @@ from mnnfem.meshfigure import axes_for, draw_mesh
 
 PICTURE = Path(__file__).parent / "pictures" / "gallery.png"
 SEED = 1
-ACROSS = 5  # families side by side
+ACROSS = 6  # families side by side
 CROSS = shapely.union_all([shapely.box(0, 3, 10, 7), shapely.box(3, 0, 7, 10)])
 
 SHOWN: dict[str, Callable[[], Geometry]] = {
@@ -43,6 +45,8 @@ SHOWN: dict[str, Callable[[], Geometry]] = {
     "tiled": partial(tiled, CROSS, 4, 4),
     "anti_tetrachiral": partial(anti_tetrachiral, 3, 3, each=True),
     "reentrant_honeycomb": partial(reentrant_honeycomb, 3, 4, graded=True),
+    "overvelde_cell": overvelde_cell,
+    "honeycomb_cell": honeycomb_cell,
     "triangular_lattice": partial(triangular_lattice, 4, 4),
     "kagome_lattice": partial(kagome_lattice, 5, 3),
     "extruded": lambda: extruded(round_pores(2, 2, elliptic=True, bounds=(0.15, 0.42)), 6.0, 2),

@@ -18,7 +18,7 @@ NEWTON = 4  # steps back onto the surface in each
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """points (n, 3); triangles (m, 3), normals along the gradient; low, high (n, 3), on which faces of the box a point lies."""
+    """points (n, 3); triangles (m, 3), either way round; low, high (n, 3), on which faces of the box a point lies."""
 
     points: Floats
     triangles: Ints
@@ -60,9 +60,6 @@ def level_set(
         points = _onto(points + 0.5 * (_mean(triangles, free) @ points - points) * free, value, gradient, free)
         if sweep % SWEEPS_PER_FLIP == 0:
             triangles = _flipped(points, triangles)
-    a, b, c = (points[triangles[:, k]] for k in range(3))
-    against = (np.cross(b - a, c - a) * gradient((a + b + c) / 3)).sum(axis=1) < 0
-    triangles[against] = triangles[against][:, [0, 2, 1]]
     return Surface(points, triangles, on_low, on_high)
 
 

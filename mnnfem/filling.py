@@ -22,7 +22,7 @@ def filled(points: Floats, triangles: Ints, inner: Ints) -> tuple[Mesh, Ints]:
     with gmsh_model("filling"):
         model = gmsh.model
         loops = []
-        for shell in _shells(points, triangles):
+        for shell in _shells(triangles, len(points)):
             surface, own = model.addDiscreteEntity(2), np.unique(shell)
             model.mesh.addNodes(2, surface, own + 1, points[own].ravel())
             model.mesh.addElementsByType(surface, 2, [], (shell + 1).ravel())
@@ -47,10 +47,9 @@ def filled(points: Floats, triangles: Ints, inner: Ints) -> tuple[Mesh, Ints]:
     return Mesh(placed, plain.cells, {}), nodes
 
 
-def _shells(points: Floats, triangles: Ints) -> list[Ints]:
-    """The triangles of each closed surface, the outer one first."""
+def _shells(triangles: Ints, count: int) -> list[Ints]:
+    """The triangles of each closed surface."""
     pairs = triangles[:, [0, 1, 1, 2]].reshape(-1, 2)
-    joined = sp.coo_matrix((np.ones(len(pairs)), tuple(pairs.T)), shape=(len(points),) * 2)
+    joined = sp.coo_matrix((np.ones(len(pairs)), tuple(pairs.T)), shape=(count, count))
     number = connected_components(joined, directed=False)[1][triangles[:, 0]]
-    shells = [triangles[number == each] for each in np.unique(number)]
-    return sorted(shells, key=lambda shell: -float(np.ptp(points[shell].reshape(-1, 3), axis=0).prod()))
+    return [triangles[number == each] for each in np.unique(number)]

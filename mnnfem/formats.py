@@ -1,18 +1,18 @@
-"""Meshes with their names in files of other programs: VTU for ParaView and meshio, MSH for gmsh."""
+"""Meshes with their names in files of other programs: VTU by meshio, MSH by gmsh."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gmsh
+import meshio
 import numpy as np
-import pyvista
 
 from mnnfem.errors import InputError, unknown_name
 from mnnfem.mesh import Floats, Ints, Mask, Mesh, gmsh_model, read_gmsh
 
-VTK_TYPES = {1: 1, 2: 3, 3: 5, 4: 10}  # by nodes: vertex, line, triangle, tetrahedron
+CELLS = {1: "vertex", 2: "line", 3: "triangle", 4: "tetra"}  # by nodes
 GMSH_TYPES = {1: 15, 2: 1, 3: 2, 4: 4}
 FACET, VERTEX = "facet ", "vertex "
 
@@ -20,8 +20,8 @@ FACET, VERTEX = "facet ", "vertex "
 def write_mesh(path: Path, mesh: Mesh) -> None:
     """Write a mesh, its named facets and its named vertices, as the suffix says: .vtu or .msh.
 
-    VTU: facets and vertices are cells beside the elements, and one array of 0 and 1 per name ("facet left", "vertex centre")
-    marks those that belong to it. MSH 4.1: one physical group per name, and "body".
+    VTU: facets and vertices are cells beside the elements, and one array of 0 and 1 per name ("facet left", "vertex
+    centre") marks those that belong to it. MSH 4.1: one physical group per name, and "body".
     """
     write, _ = _format(path)
     try:
@@ -66,37 +66,39 @@ def _space(mesh: Mesh) -> Floats:
 def _write_vtu(path: Path, mesh: Mesh) -> None:
     facets, members = _named(mesh)
     places = np.array(list(mesh.vertices.values()), dtype=np.int64).reshape(-1, 1)
-    blocks = [mesh.cells, facets, places]
-    cells = np.concatenate([np.insert(block, 0, block.shape[1], axis=1).ravel() for block in blocks])
-    types = np.repeat([VTK_TYPES[block.shape[1]] for block in blocks], [len(block) for block in blocks])
-    grid = pyvista.UnstructuredGrid(cells, types.astype(np.uint8), _space(mesh))
-    for name, numbers in members.items():
-        grid.cell_data[FACET + name] = np.isin(np.arange(len(types)), len(mesh.cells) + numbers).astype(np.uint8)
-    for number, name in enumerate(mesh.vertices):
-        grid.cell_data[VERTEX + name] = (np.arange(len(types)) == len(types) - len(places) + number).astype(np.uint8)
-    grid.save(path)
+    blocks = [block for block in (mesh.cells, facets, places) if len(block)]
+    ends = np.cumsum([len(block) for block in blocks])
+    marks = {FACET + name: len(mesh.cells) + numbers for name, numbers in members.items()}
+    marks |= {VERTEX + name: ends[-1] - len(places) + np.array([k]) for k, name in enumerate(mesh.vertices)}
+    data = {name: np.split(np.isin(np.arange(ends[-1]), marked).astype(np.uint8), ends[:-1]) for name, marked in marks.items()}
+    blocks_named = [(CELLS[block.shape[1]], block) for block in blocks]
+    meshio.write(path, meshio.Mesh(_space(mesh), blocks_named, cell_data=data))
 
 
 def _read_vtu(path: Path) -> Mesh:
-    grid = pyvista.read(path)
-    if not isinstance(grid, pyvista.UnstructuredGrid):
-        raise InputError(f"{path} holds no unstructured grid.")
-    dim = 3 if VTK_TYPES[4] in grid.celltypes else 2
-    cells, points = grid.cells_dict.get(VTK_TYPES[dim + 1]), np.asarray(grid.points, dtype=np.float64)[:, :dim]
-    if cells is None:
+    try:
+        found = meshio.read(path)
+    except Exception as error:  # meshio's own and those of the parsers under it
+        raise InputError(f"{path} cannot be read: {error}.") from error
+    kinds = [block.type for block in found.cells]
+    dim = 3 if CELLS[4] in kinds else 2
+    if CELLS[dim + 1] not in kinds:
         raise InputError(f"{path} holds neither triangles nor tetrahedra.")
-    marks = {name: np.asarray(grid.cell_data[name]) != 0 for name in grid.cell_data}
-    facets = {name[len(FACET) :]: _cells_of(grid, mark, dim) for name, mark in marks.items() if name.startswith(FACET)}
-    points_named = {name[len(VERTEX) :]: _cells_of(grid, mark, 1) for name, mark in marks.items() if name.startswith(VERTEX)}
-    vertices = {name: int(index[0, 0]) for name, index in points_named.items()}
-    return Mesh(np.ascontiguousarray(points), cells.astype(np.int64), facets, vertices)
+
+    def marked(prefix: str, size: int) -> dict[str, Ints]:
+        parts = {name[len(prefix) :]: data for name, data in found.cell_data.items() if name.startswith(prefix)}
+        return {name: _cells_of(found, CELLS[size], [part != 0 for part in data]) for name, data in parts.items()}
+
+    cells = _cells_of(found, CELLS[dim + 1], [np.ones(len(block.data), dtype=bool) for block in found.cells])
+    points = np.ascontiguousarray(found.points[:, :dim], dtype=np.float64)
+    vertices = {name: int(index[0, 0]) for name, index in marked(VERTEX, 1).items()}
+    return Mesh(points, cells, marked(FACET, dim), vertices)
 
 
-def _cells_of(grid: pyvista.UnstructuredGrid, mark: Mask, size: int) -> Ints:
-    """Points of the marked cells of so many points, (k, size)."""
-    kind = VTK_TYPES[size]
-    points = grid.cells_dict.get(kind, np.zeros((0, size)))[mark[grid.celltypes == kind]]
-    return points.astype(np.int64)
+def _cells_of(found: meshio.Mesh, kind: str, marks: Sequence[Mask]) -> Ints:
+    """Points of the marked cells of a kind, (k, points of one)."""
+    cells = [block.data[mark] for block, mark in zip(found.cells, marks, strict=True) if block.type == kind]
+    return np.concatenate(cells).astype(np.int64)
 
 
 def _write_msh(path: Path, mesh: Mesh) -> None:

@@ -41,6 +41,7 @@ def test_settings_have_the_types_of_the_signature() -> None:
         "layers",
         "start",
         "bounds",
+        "middle",
         "corners",
     ]  # not `design`
     texts = ["columns=3", "cell=20", "solid=((1,1),)", "bounds=0.2,0.8"]
@@ -59,6 +60,7 @@ def test_settings_have_the_types_of_the_signature() -> None:
         ("star_pores", ["columns=True"], "columns=3, got 'True'"),
         ("star_pores", ["start=x"], "start=0.5, got 'x'"),
         ("star_pores", ["bounds=0.1"], r"bounds=\(0\.5, 0\.5\), got '0\.1'"),
+        ("star_pores", ["bounds=(0.1,0.5,0.9)"], r"bounds=\(0\.5, 0\.5\), got '\(0\.1,0\.5,0\.9\)'"),
         ("star_pores", ["solid=(1,1)"], r"solid=\(\(3, 3\),\), got '\(1,1\)'"),
         ("round_pores", ["elliptic=1"], "elliptic=true, got '1'"),
         ("star_pores", ["design=3"], "Unknown setting 'design'"),
