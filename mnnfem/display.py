@@ -37,7 +37,7 @@ class ShowSettings(Settings):
     states: int = setting(250, "random states in the bank", low=10)
     restarts: int = setting(8, "of the colours and the choice of states", low=1)
     epochs: int = setting(200, "of the network alone, on the ten digits' controls", low=1)
-    heldout: int = setting(360, "images of the test", low=1)
+    heldout: int = setting(360, "images of the test, at most all that were set aside", low=1)
     colour_spacing: float = setting(10.0, "of the grid of colours", unit="mm", low=1, high=50)
 
 

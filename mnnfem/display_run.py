@@ -154,9 +154,7 @@ def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
 def draw(folder: RunFolder, display: Display, arms: Mapping[str, Arm], make: Any, settings: ShowSettings) -> None:
     """Pictures of the first arm, its ten states for ParaView, and its body as STL."""
     arm = next(iter(arms.values()))
-    curves = {
-        f"{name}, {stage}": [step.loss for step in steps] for name, one in arms.items() for stage, steps in one.steps.items()
-    }
+    curves = {f"ten digits, {name}": [step.loss for step in one.steps["digits"]] for name, one in arms.items()}
     visualise.loss_figure(folder.file("loss.png"), curves, LIT.shape[1] / 2, Show.unit)
     mesh, points = arm.model.geometry.mesh, arm.model.points().detach().numpy()
     visualise.design_figure(folder.file("design.png"), visualise.Scene(mesh, display.boundary, points))

@@ -92,6 +92,7 @@ def train_display(
             starts=Library(),
             overlap_weight=settings.overlap_penalty,
             most_failed=settings.most_failed,
+            ramp=settings.ramp,
             readout_rate=share * settings.colour_rate,
         )
         steps[what] = followed(loop, iterations, f"{name}, {what}", task, model, settings.seed, folder)

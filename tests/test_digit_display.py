@@ -1,0 +1,75 @@
+"""The digit display as a user runs it, at a tiny setting."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mnnfem.errors import InputError
+from workflows.digit_display import main
+
+TINY = {
+    "states": 12,
+    "restarts": 1,
+    "iterations": 2,
+    "image-iterations": 1,
+    "batch": 2,
+    "heldout": 3,
+    "epochs": 3,
+    "seed": 4,
+    "layers": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    main([*(word for name, value in TINY.items() for word in (f"--{name}", str(value))), "--out", str(folder)])
+    return folder
+
+
+def test_a_run_leaves_figures_of_both_arms(run: Path) -> None:
+    result = json.loads((run / "result.json").read_text())
+    assert result["task"] == "digit_display"
+    assert result["do_nothing"] == 3.5
+    frozen = result["frozen_geometry"]
+    for figures in (result["digits"], result["finer_mesh"], frozen["digits"]):
+        assert figures["n"] == 10
+        assert figures["exact"] == round(10 * figures["accuracy"])
+        assert figures["error"] < 1.6  # a bank of 12 states and two steps; grey has 3.5
+    assert result["digits"]["error"] != frozen["digits"]["error"]
+    assert result["images"]["n"] == frozen["images"]["n"] == 3
+    assert 0 <= result["images"]["accuracy"] <= 1
+    assert result["bank"]["states"] + result["bank"]["failed"] + result["bank"]["crossed"] == 12
+    # Two arms: 2 steps of 10, 10 digits on two meshes, a step of 2 images, 3 tested.
+    assert result["solver"]["solves"] + result["solver"]["failed"] == 12 + 2 * (20 + 20 + 2 + 3)
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["arm"] for line in lines[:3]] == ["learned geometry, digits"] * 2 + ["learned geometry, images"]
+    assert len(lines) == 6
+    for picture in ("digits.png", "images.png", "design.png", "loss.png"):
+        with Image.open(run / picture) as image:
+            assert np.asarray(image.convert("L")).std() > 5
+    assert len(list((run / "fields").glob("digits_*.vtu"))) == 10
+    assert (run / "design.stl").stat().st_size > 1e5
+    assert json.loads((run / "settings.json").read_text())["workflow"] == "digit_display"
+
+
+def test_the_checkpoint_holds_network_colours_and_design(run: Path) -> None:
+    import safetensors.torch
+
+    tensors = safetensors.torch.load_file(run / "checkpoint/weights.safetensors")
+    assert tensors["readout.logits"].shape == (31, 46)
+    assert tensors["controller.layers.0.weight"].shape == (100, 64)
+    assert tensors["design"].min() < 0.5 < tensors["design"].max()
+    assert np.array(json.loads((run / "checkpoint/state.json").read_text())["controls"]).shape == (10, 6)
+
+
+def test_evaluate_says_that_it_has_nothing_to_add(run: Path) -> None:
+    from workflows.evaluate import main as verify
+
+    with pytest.raises(InputError, match="finer_mesh"):
+        verify([str(run)])
