@@ -166,7 +166,7 @@ def test_outlines_are_even_in_arc_length_and_normalised() -> None:
     assert float(around.diff(dim=1).sin().median()) > 0  # counter-clockwise
     circle = outlines(torch.full((1, 720), 7.0, dtype=torch.float64), 48)[0]
     angle = torch.arange(48, dtype=torch.float64) * (2 * math.pi / 48)
-    assert torch.allclose(circle, torch.stack([angle.cos(), angle.sin()], dim=1), atol=1e-4)
+    assert torch.allclose(circle, torch.stack([angle.cos(), angle.sin()], dim=1), atol=1e-9)
 
 
 def test_doing_nothing_costs_what_the_shapes_of_the_reference_cost() -> None:

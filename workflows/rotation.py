@@ -35,7 +35,7 @@ FRAMES = 48
 
 @dataclass(frozen=True)
 class RotationSettings(Settings):
-    iterations: int = setting(400, "optimiser steps", low=1)
+    iterations: int = setting(300, "optimiser steps", low=1)
     ramp: float = setting(0.2, "share of the steps over which the controls' bounds open from 40 %", low=0, high=1)
     controls: str = setting("single", "pairs of sides that move against each other", choices=tuple(RANGES))
     push: str = setting("tangential", "how a pair moves: along its sides, or at right angles", choices=("tangential", "normal"))

@@ -31,7 +31,8 @@ FRAMES, FILM_SEED = 48, 7
 
 @dataclass(frozen=True)
 class ShapeSettings(Settings):
-    iterations: int = setting(400, "optimiser steps", low=1)
+    iterations: int = setting(250, "optimiser steps", low=1)
+    batch: int = setting(8, "fresh targets in each step", low=1)
     network_rate: float = setting(0.001, "Adam rate of the network's weights", low=0, high=1)
     design_rate: float = setting(0.01, "Adam rate of the design", low=0, high=1)
     bound: float = setting(30.0, "largest displacement of a driven face", unit="mm", low=0.1, high=60)
