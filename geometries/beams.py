@@ -11,8 +11,8 @@ import torch
 
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry
-from mnnfem.graph import Graph
-from mnnfem.lattice import lattice_of
+from mnnfem.lattice.graph import Graph
+from mnnfem.lattice.outlines import lattice_of
 from mnnfem.mesh import Ints
 from mnnfem.outline import Outline, outlined
 from mnnfem.parameters import Parameters, alike

@@ -12,19 +12,19 @@ import torch
 from mpi4py import MPI
 
 from geometries.display import display, windows
-from mnnfem import bank
-from mnnfem.assignment import assign
 from mnnfem.body import Body
 from mnnfem.bridge import Bridge, Response
-from mnnfem.colours import Colours
 from mnnfem.controller import Controller
-from mnnfem.display_training import table
+from mnnfem.display import bank
+from mnnfem.display.assignment import assign
+from mnnfem.display.colours import Colours
+from mnnfem.display.images import Images, load, shares
+from mnnfem.display.imitation import head_accuracy, imitate, nearest
+from mnnfem.display.segments import DIGITS, LIT, NONE, best_constant, margins, read
+from mnnfem.display.show import Show
+from mnnfem.display.training import table
+from mnnfem.display.windows import Windows, lattice, marks
 from mnnfem.errors import EquilibriumError, InputError
-from mnnfem.images import Images, load, shares
-from mnnfem.imitation import head_accuracy, imitate, nearest
-from mnnfem.segments import DIGITS, LIT, NONE, best_constant, margins, read
-from mnnfem.show import Show
-from mnnfem.windows import Windows, lattice, marks
 from workflows.digit_display import FACES, DigitSettings, experiment
 
 GEOMETRY, SIZE = display(), (300.0, 450.0)

@@ -8,9 +8,9 @@ import shapely
 import torch
 
 from mnnfem.errors import InputError
-from mnnfem.graph import Graph
-from mnnfem.lattice import Lattice, lattice_of
-from mnnfem.sectors import angles
+from mnnfem.lattice.graph import Graph
+from mnnfem.lattice.outlines import Lattice, lattice_of
+from mnnfem.lattice.sectors import angles
 
 HIGH = 10 * np.sqrt(3)  # altitude of a triangle of 20 mm
 JOINTS = np.array([[0, 0], [20, 0], [40, 0], [10, HIGH], [30, HIGH], [0, 2 * HIGH], [20, 2 * HIGH], [40, 2 * HIGH], [50, HIGH]])

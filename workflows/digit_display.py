@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from geometries.display import display, windows
 from mnnfem.boundary import Boundary, Drive
-from mnnfem.display import Display, ShowSettings
-from mnnfem.display_run import run
-from mnnfem.images import NAMES, load
+from mnnfem.display.arms import Display, ShowSettings
+from mnnfem.display.images import NAMES, load
+from mnnfem.display.run import run
+from mnnfem.display.windows import Windows
 from mnnfem.material import NeoHookean
 from mnnfem.settings import parse, run_main, setting
-from mnnfem.windows import Windows
 
 EXAMPLES = """examples:
   ./run python workflows/digit_display.py                       minutes on 2 cores; needs scikit-learn for its images

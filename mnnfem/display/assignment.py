@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from mnnfem.colours import Colours
+from mnnfem.display.colours import Colours
 
 HOT, COLD = 2.0, 0.05  # temperatures of the soft minimum at the start and the end, in nats of cross-entropy
 RATE = 0.15  # of Adam on the logits

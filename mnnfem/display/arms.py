@@ -6,19 +6,19 @@ from dataclasses import dataclass
 
 import torch
 
-from mnnfem import bank
-from mnnfem.assignment import Assignment
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.boundary import Boundary
+from mnnfem.display import bank
+from mnnfem.display.assignment import Assignment
+from mnnfem.display.images import Shares
+from mnnfem.display.segments import LIT, margins, read
+from mnnfem.display.windows import Windows
 from mnnfem.experiment import Settings
 from mnnfem.geometry import Geometry
-from mnnfem.images import Shares
 from mnnfem.material import NeoHookean
 from mnnfem.mesh import Mesh
-from mnnfem.segments import LIT, margins, read
 from mnnfem.settings import setting
 from mnnfem.trainer import Evaluation, Step
-from mnnfem.windows import Windows
 
 ALL = torch.arange(len(LIT))  # the ten digits
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 
 from mnnfem.bridge import Response
-from mnnfem.colours import Colours
+from mnnfem.display.colours import Colours
+from mnnfem.display.segments import LIT
+from mnnfem.display.windows import Windows, marks
 from mnnfem.errors import InputError
 from mnnfem.plant import Plant
-from mnnfem.segments import LIT
-from mnnfem.windows import Windows, marks
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from mnnfem.graph import Graph
+from mnnfem.lattice.graph import Graph
 from mnnfem.mesh import Floats, Ints
 
 MITRE, BEVEL, TAPER, FILLET, DISC = range(5)

@@ -15,18 +15,18 @@ from mpi4py import MPI
 
 from mnnfem import checkpoint, visualise
 from mnnfem.body import Body
-from mnnfem.display import ALL, Arm, Display, Shown, ShowSettings, Start
-from mnnfem.display_training import begin, train_display
+from mnnfem.display.arms import ALL, Arm, Display, Shown, ShowSettings, Start
+from mnnfem.display.gallery import Picture, gallery
+from mnnfem.display.segments import LIT, best_constant, read
+from mnnfem.display.show import Show
+from mnnfem.display.training import begin, train_display
 from mnnfem.ensemble import Ensemble
 from mnnfem.errors import EquilibriumError
 from mnnfem.experiment import FROZEN, LEARNED, default_folder
 from mnnfem.fabricate.extrude import write_stl
 from mnnfem.fields import FieldWriter
-from mnnfem.gallery import Picture, gallery
 from mnnfem.mesh import Mesh
 from mnnfem.runfolder import RunFolder
-from mnnfem.segments import LIT, best_constant, read
-from mnnfem.show import Show
 from mnnfem.trainer import Evaluation, Step
 from mnnfem.versions import versions
 from mnnfem.warmstart import CAPACITY

@@ -14,9 +14,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from mnnfem.display.windows import Windows
 from mnnfem.mesh import Floats, Mesh
 from mnnfem.visualise import DRIVEN, INK
-from mnnfem.windows import Windows
 
 GLOW: Any = matplotlib.colormaps["cividis"]
 PALE: Any = matplotlib.colors.ListedColormap(0.45 * GLOW(np.linspace(0, 1, 256)) + 0.55)  # not see-through: no seams show

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from mnnfem.errors import InputError
-from mnnfem.graph import Graph
-from mnnfem.lattice_faults import crossing_edges, refuse_widths
+from mnnfem.lattice.faults import crossing_edges, refuse_widths
+from mnnfem.lattice.graph import Graph
+from mnnfem.lattice.sectors import DISC, FILLET, MITRE, Sectors, angles, ends, sectors_of
 from mnnfem.mesh import Floats, Ints, Mask
-from mnnfem.sectors import DISC, FILLET, MITRE, Sectors, angles, ends, sectors_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ import shapely
 import torch
 
 from mnnfem.errors import InputError
-from mnnfem.graph import bar_name
+from mnnfem.lattice.graph import bar_name
 from mnnfem.mesh import Floats, Ints
 
 HALVINGS = 30  # of the range of widths that is searched for the widest valid one

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from mnnfem.controller import Controller
-from mnnfem.images import Images
+from mnnfem.display.images import Images
 
 BATCH, RATE = 64, 1e-3
 

@@ -10,28 +10,28 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from mnnfem import bank
-from mnnfem.assignment import assign
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.body import Body
 from mnnfem.bridge import Bridge
-from mnnfem.colours import Colours
 from mnnfem.controller import Controller
-from mnnfem.display import ALL, Arm, Display, Shown, ShowSettings, Start, size_of
+from mnnfem.display import bank
+from mnnfem.display.arms import ALL, Arm, Display, Shown, ShowSettings, Start, size_of
+from mnnfem.display.assignment import assign
+from mnnfem.display.colours import Colours
+from mnnfem.display.images import Images
+from mnnfem.display.imitation import head_accuracy, imitate
+from mnnfem.display.segments import LIT
+from mnnfem.display.show import Show
+from mnnfem.display.windows import marks
 from mnnfem.ensemble import Ensemble
 from mnnfem.experiment import FROZEN, followed
 from mnnfem.guard import Guard
-from mnnfem.images import Images
-from mnnfem.imitation import head_accuracy, imitate
 from mnnfem.mesh import Mesh
 from mnnfem.plant import Plant
 from mnnfem.runfolder import RunFolder
-from mnnfem.segments import LIT
-from mnnfem.show import Show
 from mnnfem.trainer import evaluate, train
 from mnnfem.verify import on_finer_mesh
 from mnnfem.warmstart import Library
-from mnnfem.windows import marks
 
 HIDDEN = (100, 100)
 SLOWER = 0.1  # rates of radii and colours when images follow the digits, over those before: they are to be kept

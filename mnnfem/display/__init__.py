@@ -1,0 +1,1 @@
+"""The digit display: coloured material behind windows."""

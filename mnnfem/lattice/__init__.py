@@ -1,0 +1,1 @@
+"""Beam lattices in the plane: graphs with widths, as polygons."""
