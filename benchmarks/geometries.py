@@ -56,7 +56,7 @@ FAMILIES: dict[str, Callable[[], Geometry]] = {
     "overvelde pores": lambda: overvelde_pores(2, 2, elements=24),
     "star pores with corners": lambda: star_pores(2, 2, solid=(), corners=0.2),
     "overvelde cell": lambda: overvelde_cell(),
-    "honeycomb cell": lambda: honeycomb_cell(),
+    "honeycomb cell": lambda: honeycomb_cell(divisions=4),
     "tiled outline": lambda: tiled(TILE, 1, 1),
     "big pore": lambda: big_pore(3, 1),
     "display": lambda: display(layers=1),
