@@ -50,8 +50,13 @@ def reopened(run: Path) -> tuple[Experiment, Settings]:
     name = stored.pop("workflow", "")
     if name not in known:
         raise unknown_name("workflow in its settings.json", name, known)
-    build = importlib.import_module(f"workflows.{name}").experiment
-    kind = get_type_hints(build)["settings"]
+    build = getattr(importlib.import_module(f"workflows.{name}"), "experiment", None)
+    hints = get_type_hints(build) if build else {}
+    if build is None or hints["return"] is not Experiment:
+        raise InputError(
+            f"{run} is a run of workflows/{name}.py, which evaluate.py cannot verify: what is known of it is in its result.json."
+        )
+    kind = hints["settings"]
     try:
         settings: Settings = kind(**stored)
     except TypeError as problem:
