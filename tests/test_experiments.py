@@ -156,8 +156,8 @@ def test_what_is_no_run_is_refused_in_a_sentence(shapes: Path, tmp_path: Path) -
     (copied / "settings.json").write_text(json.dumps({**settings, "workflow": "shape_maching"}))
     with pytest.raises(InputError, match="Did you mean 'shape_matching'"):
         evaluate.main([str(copied)])
-    (copied / "settings.json").write_text(json.dumps({**settings, "workflow": "digit_display"}))
-    with pytest.raises(InputError, match=r"workflows/digit_display\.py, which evaluate\.py cannot verify"):
+    (copied / "settings.json").write_text(json.dumps({**settings, "workflow": "poisson_ratio"}))
+    with pytest.raises(InputError, match=r"'poisson_ratio'.* Valid names"):
         evaluate.main([str(copied)])
     (copied / "settings.json").write_text(json.dumps({**settings, "colour": "red"}))
     with pytest.raises(InputError, match=r"does not fit workflows/shape_matching\.py as it is now"):
