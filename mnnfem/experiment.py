@@ -60,7 +60,16 @@ class Settings:
     ranks_per_sample: int = setting(1, "under mpirun: ranks over which each sample's mesh is spread", low=1)
     heldout: int = setting(64, "held-out targets", low=1)
     ramp: float = setting(0.0, "share of the steps over which the controls' bounds open from 40 %", low=0, high=1)
+    young: float = setting(70.0, "Young's modulus", unit="MPa", low=1e-6)
+    poisson: float = setting(0.3, "Poisson's ratio", low=0, high=0.49)
+    divisions: int = setting(1, "element edges per pore radius", low=1, high=8)
+    layers: int = setting(2, "elements from pore to cell edge", low=1, high=8)
     thickness: float = setting(20.0, "thickness of the body in design.stl", unit="mm", low=0.1, high=1000)
+
+    @property
+    def law(self) -> NeoHookean:
+        """The material."""
+        return NeoHookean(self.young, self.poisson)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from mnnfem.display.arms import Display, ShowSettings
 from mnnfem.display.images import NAMES, load
 from mnnfem.display.run import run
 from mnnfem.display.windows import Windows
-from mnnfem.material import NeoHookean
 from mnnfem.settings import parse, run_main, setting
 
 EXAMPLES = """examples:
@@ -42,10 +41,6 @@ FACES = {
 class DigitSettings(ShowSettings):
     images: str = setting("digits", "8x8 of scikit-learn, torchvision's MNIST, or only the ten digits", choices=NAMES)
     bound: float = setting(20.0, "largest displacement of a driven face", unit="mm", low=0.1, high=30)
-    young: float = setting(70.0, "Young's modulus", unit="MPa", low=1e-6)
-    poisson: float = setting(0.3, "Poisson's ratio", low=0, high=0.49)
-    divisions: int = setting(1, "element edges per pore radius", low=1, high=8)
-    layers: int = setting(2, "elements from pore to cell edge", low=1, high=8)
 
 
 PRESETS = {"paper": {"iterations": 300, "image_iterations": 400, "batch": 16, "states": 500, "heldout": 2000}}
@@ -56,7 +51,7 @@ def experiment(settings: DigitSettings) -> Display:
     return Display(
         geometry=display(divisions=settings.divisions, layers=settings.layers),
         boundary=Boundary(held=("corners",), drives=[Drive(face, normal, settings.bound) for face, normal in FACES.items()]),
-        law=NeoHookean(settings.young, settings.poisson),
+        law=settings.law,
         windows=Windows(windows()),
         images=None if settings.images == "none" else load(settings.images),
     )

@@ -16,7 +16,6 @@ from geometries.star_pores import star_pores
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.errors import InputError
 from mnnfem.experiment import Experiment, Settings, run
-from mnnfem.material import NeoHookean
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.task import Rotation
 
@@ -42,10 +41,6 @@ class RotationSettings(Settings):
     bound: float = setting(0.0, "largest displacement of a side; 0 is 40, with two controls 30", unit="mm", low=0, high=80)
     cells: int = setting(7, "along the panel's side, odd", low=3, high=15)
     driven: int = setting(3, "of them are driven, those in the middle", low=1, high=13)
-    young: float = setting(70.0, "Young's modulus", unit="MPa", low=1e-6)
-    poisson: float = setting(0.3, "Poisson's ratio", low=0, high=0.49)
-    divisions: int = setting(1, "element edges per pore radius", low=1, high=8)
-    layers: int = setting(2, "elements from pore to cell edge", low=1, high=8)
 
 
 PRESETS = {"paper": {"iterations": 1000, "batch": 16}}
@@ -77,7 +72,7 @@ def experiment(settings: RotationSettings) -> Experiment:
         task=Rotation(least, most),
         geometry=geometry,
         boundary=Boundary(held=("corners",), drives=drives),
-        law=NeoHookean(settings.young, settings.poisson),
+        law=settings.law,
         path=(0.5 * (least + most) - 0.5 * (most - least) * swing)[:, None],
     )
 

@@ -15,7 +15,6 @@ import torch
 from geometries.big_pore import big_pore
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.experiment import Experiment, Settings, run
-from mnnfem.material import NeoHookean
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.shapes import ShapeMatching
 
@@ -38,10 +37,6 @@ class ShapeSettings(Settings):
     bound: float = setting(30.0, "largest displacement of a driven face", unit="mm", low=0.1, high=60)
     cells: int = setting(7, "along the panel's side, odd", low=3, high=15)
     middle: int = setting(3, "cells along the big pore's side, odd", low=1, high=13)
-    young: float = setting(70.0, "Young's modulus", unit="MPa", low=1e-6)
-    poisson: float = setting(0.3, "Poisson's ratio", low=0, high=0.49)
-    divisions: int = setting(1, "element edges per pore radius", low=1, high=8)
-    layers: int = setting(2, "elements from pore to cell edge", low=1, high=8)
 
 
 PRESETS = {"paper": {"iterations": 2000, "batch": 16}}
@@ -61,7 +56,7 @@ def experiment(settings: ShapeSettings) -> Experiment:
         task=task,
         geometry=geometry,
         boundary=Boundary(held=("corners",), drives=drives),
-        law=NeoHookean(settings.young, settings.poisson),
+        law=settings.law,
         path=task.tour(FRAMES, torch.Generator().manual_seed(FILM_SEED)),
         hidden=(200, 200),
     )

@@ -15,7 +15,6 @@ import torch
 from geometries.star_pores import star_pores
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.experiment import Experiment, Settings, run
-from mnnfem.material import NeoHookean
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.task import Translation
 
@@ -31,10 +30,6 @@ EXAMPLES = """examples:
 class TranslationSettings(Settings):
     reach: float = setting(15.0, "targets lie within this of the centre, in x and y", unit="mm", low=0.1, high=30)
     bound: float = setting(40.0, "largest displacement of a driven face", unit="mm", low=0.1, high=80)
-    young: float = setting(70.0, "Young's modulus", unit="MPa", low=1e-6)
-    poisson: float = setting(0.3, "Poisson's ratio", low=0, high=0.49)
-    divisions: int = setting(1, "element edges per pore radius", low=1, high=8)
-    layers: int = setting(2, "elements from pore to cell edge", low=1, high=8)
 
 
 PRESETS = {"paper": {"iterations": 1000, "batch": 16}}
@@ -51,7 +46,7 @@ def experiment(settings: TranslationSettings) -> Experiment:
         task=Translation(reach=settings.reach),
         geometry=geometry,
         boundary=Boundary(held=("corners",), drives=drives),
-        law=NeoHookean(settings.young, settings.poisson),
+        law=settings.law,
         path=circle,
     )
 
