@@ -22,10 +22,12 @@ EIGHTHS: Floats = np.arange(1, 8, dtype=np.float64) / 8  # where a pore is sampl
 FINEST = 2  # how much shorter edges become where a mesh made afresh is narrow; 1 and 4 give worse angles
 
 
-def star_panel(panel: Panel, design: Floats | None, build: Callable[[Floats], Geometry], reach: float = 0.0) -> Geometry:
+def star_panel(
+    panel: Panel, design: Floats | None, build: Callable[[Floats], Geometry], reach: float = 0.0, ticks: int = QUARTERS
+) -> Geometry:
     """The panel meshed in patches at its start radii, or freely at others, and moved by the linear map of the radii.
 
-    With a `reach`, corners of cells are moved too, see `with_corners`.
+    With a `reach`, corners of cells, `ticks` apart, are moved too, see `with_corners`.
     """
     blocks = [
         alike([f"radius {k} of {block.pore}" for k in range(len(block.ring))], block.start, block.bounds, "pore radius")
@@ -43,7 +45,7 @@ def star_panel(panel: Panel, design: Floats | None, build: Callable[[Floats], Ge
     motion = blended(mesh.points, on_pore, cells)
     points = motion.origin + (motion.matrix @ made_at).reshape(-1, 2)
     star = Geometry(Mesh(points, mesh.cells, mesh.facets, mesh.vertices), parameters, motion, made_at, build)
-    return with_corners(star, panel, QUARTERS, reach, design) if reach else star
+    return with_corners(star, panel, ticks, reach, design) if reach else star
 
 
 def _meshed(panel: Panel, shapes: Mapping[Block, Floats], freely: bool) -> tuple[Mesh, Mask]:

@@ -1,4 +1,4 @@
-"""A panel of square cells, one star-shaped pore in each: 16 radii per pore are the design."""
+"""A panel of square cells, one star-shaped pore in each: its radii are the design."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from functools import partial
 
 import numpy as np
 
-from geometries.star_blocks import QUARTERS, SIDES, Block, Panel, sides
+from geometries.star_blocks import SIDES, Block, Panel, sides
+from geometries.star_curve import CONTROL_POINTS
 from geometries.star_panel import star_panel
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry
@@ -25,12 +26,13 @@ def star_pores(
     bounds: tuple[float, float] = (0.1, 0.9),
     middle: int | None = None,
     corners: float = 0.0,
+    radii: int = CONTROL_POINTS,
     design: Floats | None = None,
 ) -> Geometry:
     r"""The panel of the neuromechanical autoencoder (Oktay et al., ICLR 2023).
 
     In a cell with centre c the pore is the closed quadratic B-spline P(t), 0 <= t < 16, whose control
-    points are r_k E_k: E_k, k = 0..15, divide the cell's perimeter evenly from its lower left corner
+    points are r_k E_k: E_k, k = 0..15 there, divide the cell's perimeter evenly from its lower left corner
     (relative to c), and r_k are the radii. With E(t) the perimeter itself, the node that sits at (t, s)
     follows
 
@@ -51,30 +53,35 @@ def star_pores(
     middle         cells that left_middle ... top_middle span, all but the corner cells by default
     corners        how far corners of cells inside may be moved, fractions of a cell: up to 0.45 there; none at 0.
                    Their offsets, mm, are parameters after the radii, see `corner_offsets.with_corners`
+    radii          of each pore, a multiple of 8
     design         where the panel is meshed freely; without it at the start radii, in patches
 
     Facets: left, right, bottom, top; left_middle ... top_middle; corners (the quarter cell either side of each panel
-    corner); pores. Vertices, where no pore is: centre; left_of_centre and right_of_centre, half a cell beside it. Radii
-    are ordered cell by cell, row-wise from the lower left, solid cells left out.
+    corner, with 16 radii: as far as the first of them points); pores. Vertices, where no pore is: centre; left_of_centre
+    and right_of_centre, half a cell beside it. Radii are ordered cell by cell, row-wise from the lower left, solid cells
+    left out.
     """
     if min(columns, rows) < 1:
         raise InputError("A panel needs one column and one row at least.")
-    across, up = QUARTERS * columns, QUARTERS * rows
+    if radii < 8 or radii % 8:
+        raise InputError(f"A star pore has a multiple of 8 radii, got {radii}.")
+    ticks = radii // 4  # to a cell's side
+    across, up = ticks * columns, ticks * rows
     blocks = [
-        Block(a, b, a + QUARTERS, b + QUARTERS, "" if (i, j) in set(map(tuple, solid)) else f"pore {i}, {j}", start, bounds)
-        for j, b in enumerate(range(0, up, QUARTERS))
-        for i, a in enumerate(range(0, across, QUARTERS))
+        Block(a, b, a + ticks, b + ticks, "" if (i, j) in set(map(tuple, solid)) else f"pore {i}, {j}", start, bounds)
+        for j, b in enumerate(range(0, up, ticks))
+        for i, a in enumerate(range(0, across, ticks))
     ]
     middles = {}
     for side, (axis, _) in SIDES.items():
         count = (rows, columns)[axis]
-        out = QUARTERS if middle is None else QUARTERS * (count - middle) // 2
+        out = ticks if middle is None else ticks * (count - middle) // 2
         if middle is not None and not 1 <= middle < count:
             raise InputError(f"The {side}_middle facet can span 1 to {count - 1} of {count} cells, got {middle}.")
-        middles[f"{side}_middle"] = [(side, out, QUARTERS * count - out)]
-    beside = {"left_of_centre": -QUARTERS // 2, "centre": 0, "right_of_centre": QUARTERS // 2}
-    centre = {name: (across // 2 + ticks, up // 2) for name, ticks in beside.items()}
-    x, y = (np.arange(count + 1) * cell / QUARTERS for count in (across, up))
+        middles[f"{side}_middle"] = [(side, out, ticks * count - out)]
+    beside = {"left_of_centre": -ticks // 2, "centre": 0, "right_of_centre": ticks // 2}
+    centre = {name: (across // 2 + steps, up // 2) for name, steps in beside.items()}
+    x, y = (np.arange(count + 1) * cell / ticks for count in (across, up))
     panel = Panel(x, y, blocks, {**sides(across, up), **middles}, centre, divisions, layers)
-    again = partial(star_pores, columns, rows, cell, solid, divisions, layers, start, bounds, middle, corners)
-    return star_panel(panel, design, again, corners)
+    again = partial(star_pores, columns, rows, cell, solid, divisions, layers, start, bounds, middle, corners, radii)
+    return star_panel(panel, design, again, corners, ticks)

@@ -221,3 +221,19 @@ def test_impossible_panels_are_refused() -> None:
         big_pore(big_start=0.95)
     with pytest.raises(InputError, match="cell above 0"):
         display(strip=0.0)
+
+
+@pytest.mark.parametrize("radii", [8, 24])
+def test_a_star_pore_may_have_more_or_fewer_radii(radii: int) -> None:
+    geometry = star_pores(2, 1, solid=(), radii=radii)
+    assert len(geometry.parameters) == 2 * radii
+    assert least_areas(geometry).min() > 0
+    design = geometry.parameters.random(np.random.default_rng(0))
+    again = geometry.rebuilt(design)
+    for one in (geometry, again):
+        assert one.points(torch.from_numpy(one.made_at)).numpy() == pytest.approx(one.mesh.points)
+    moved = geometry.points(torch.from_numpy(design)).numpy()
+    areas = [signed_measures(*one).sum() for one in ((moved, geometry.mesh.cells), (again.mesh.points, again.mesh.cells))]
+    assert areas[0] == pytest.approx(areas[1], rel=0.02)  # as many chords along a pore, or more
+    with pytest.raises(InputError, match="multiple of 8"):
+        star_pores(radii=12)
