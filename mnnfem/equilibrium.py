@@ -70,7 +70,6 @@ class Solution:
     controls: Floats
     material: Floats
     record: Record
-    slot: int = field(repr=False)
     stamp: uuid.UUID = field(repr=False)
 
 
@@ -103,7 +102,7 @@ class Equilibrium:
         elements, EquilibriumError where no certified state was reached.
         """
         self.check(points, controls, material)
-        slot, self._count = self._count % len(self._factors), self._count + 1
+        slot = self._next_slot()
         whose = start if isinstance(start, Solution) else None  # one carried over from another mesh has no factor to lend
         kept = whose is None or self.keeps(whose)
         lent = self._lend(whose, slot) if whose else None
@@ -129,7 +128,7 @@ class Equilibrium:
             raise EquilibriumError(reason, 1.0, advice=advice, kind="overlap")
         factored = climb.tangent.factored
         assert factored is not None, "no state is certified without a factor of its own"
-        return Solution(state.u, factored, points.copy(), controls.copy(), material.copy(), record, slot, stamp)
+        return Solution(state.u, factored, points.copy(), controls.copy(), material.copy(), record, stamp)
 
     def _certify(self, climb: Climb, state: State, warm: bool, points: Floats) -> Record:
         solid, tangent = self.solid, climb.tangent
@@ -176,31 +175,36 @@ class Equilibrium:
                 f"{measures[inverted[0]]:.3g} mm^{mesh.dim}: keep the design inside its bounds, or mesh it again."
             )
 
+    def _next_slot(self) -> int:
+        """Where the next factor goes: in the place of the oldest."""
+        self._count += 1
+        return (self._count - 1) % len(self._factors)
+
     def _lend(self, start: Solution, slot: int) -> Solver | None:
         """The factor that a start was certified by; made again in `slot` where it is gone, None if it is of no use.
 
         Always the same one, whatever was solved before: so a solve depends on its arguments alone.
         """
-        if self.keeps(start):
-            return self._factors[start.slot]
-        self._make(start, slot)
-        return self._factors[slot] if self._factors[slot].positive else None
+        factor = self._kept(start) or self._made(start, slot)
+        return factor if factor.positive else None
 
-    def _make(self, solution: Solution, slot: int) -> None:
+    def _kept(self, solution: Solution) -> Solver | None:
+        return self._factors[self._stamps.index(solution.stamp)] if self.keeps(solution) else None
+
+    def _made(self, solution: Solution, slot: int) -> Solver:
         self.solid.set_points(solution.points)
         self.solid.set_material(solution.material)
         self._factors[slot].factorise(self.solid.tangent(solution.factored))
         self._stamps[slot] = solution.stamp
+        return self._factors[slot]
 
     def keeps(self, solution: Solution) -> bool:
         """Whether the factor of a solution is still there."""
-        return self._stamps[solution.slot] == solution.stamp
+        return solution.stamp in self._stamps
 
     def factor(self, solution: Solution) -> Solver:
         """The factor that `solution` was certified by; kept from its solve, or else made again.
 
-        The solid is left set to the solution's points and material.
+        The solid must be set to the solution's points and material, and is left so.
         """
-        if not self.keeps(solution):
-            self._make(solution, solution.slot)
-        return self._factors[solution.slot]
+        return self._kept(solution) or self._made(solution, self._next_slot())
