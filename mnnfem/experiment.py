@@ -34,7 +34,7 @@ from mnnfem.results import Arm
 from mnnfem.runfolder import RunFolder
 from mnnfem.settings import setting
 from mnnfem.task import Task, Watched
-from mnnfem.trainer import Step, evaluate, train
+from mnnfem.trainer import Step, evaluate, follow, train
 from mnnfem.visualise import Scene
 from mnnfem.warmstart import CAPACITY, Library
 
@@ -111,12 +111,7 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     heldout = experiment.held_out(settings.heldout)
     folder = RunFolder(Path(ensemble.agree(settings.out or default_folder(task.name, settings))), ensemble.world)
     folder.write_json("settings.json", {"workflow": experiment.workflow, **dataclasses.asdict(settings)})
-    factors = settings.batch + CAPACITY  # a remembered solution is of most use with its factor, until the batch is done
-
-    @lru_cache(maxsize=2)  # both arms start on the same mesh, and the pictures are of the last
-    def make(mesh: Mesh) -> Body:
-        return Body(mesh, experiment.law, experiment.boundary, comm=ensemble.group, factors=factors)
-
+    make = body_maker(experiment.law, experiment.boundary, ensemble, settings.batch)
     make(experiment.geometry.mesh)
     setup = time.perf_counter() - began
 
@@ -133,7 +128,7 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
 
     mesh, points = arm.model.geometry.mesh, arm.model.points().detach().numpy()
     scene = Scene(mesh, experiment.boundary, points)
-    film = evaluate(arm.model, task, experiment.path, Library())
+    film = follow(arm.model, task, experiment.path, Library())
     if ensemble.root:
         results.draw(folder, scene, task, arms, heldout, film, experiment.path, float(result["do_nothing"]))
         if ensemble.group.size == 1:  # fields are written from one rank
@@ -141,6 +136,19 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
         write_stl(folder.file("design.stl"), mesh, points, settings.thickness)
         print(results.sentences(result, folder))
     return folder
+
+
+def body_maker(law: NeoHookean, boundary: Boundary, ensemble: Ensemble, batch: int) -> Callable[[Mesh], Body]:
+    """What makes the body of a mesh, and keeps the last two: arms start on the same mesh, pictures are of the last.
+
+    Each keeps the factors of its remembered solutions until a batch is done: a start is of most use with its factor.
+    """
+
+    @lru_cache(maxsize=2)
+    def make(mesh: Mesh) -> Body:
+        return Body(mesh, law, boundary, comm=ensemble.group, factors=batch + CAPACITY)
+
+    return make
 
 
 def default_folder(task: str, settings: Settings) -> str:

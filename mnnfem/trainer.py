@@ -143,15 +143,25 @@ def _stop_if(too_many: bool, iteration: int, response: Response) -> None:
 
 
 @torch.no_grad()
-def evaluate(model: Autoencoder, task: Task, targets: torch.Tensor, starts: Starts | None = None) -> Evaluation:
-    """Errors on the targets (n, ...), every equilibrium ramped from rest unless `starts` is given.
-
-    InputError if there are no targets.
-    """
+def evaluate(model: Autoencoder, task: Task, targets: torch.Tensor) -> Evaluation:
+    """Errors on the targets (n, ...), every equilibrium ramped from rest. InputError if there are no targets."""
     if not len(targets):
         raise InputError("The target set is empty: give at least one held-out target.")
+    renewal = model.renew_()
+    return _evaluation(model(task.features(targets)), task, targets, renewal)
+
+
+@torch.no_grad()
+def follow(model: Autoencoder, task: Task, path: torch.Tensor, starts: Starts) -> Evaluation:
+    """The same along a path of targets (k, ...), one after the other, each from the nearest state before: a smooth film."""
     renewal = model.renew_(starts)
-    response: Response = model(task.features(targets), starts)
+    frames = [model(task.features(target[None]), starts) for target in path]
+    displacement = torch.cat([frame.displacement for frame in frames])
+    outcome = tuple(one for frame in frames for one in frame.outcome)
+    return _evaluation(Response(displacement, outcome, frames[0].observables, frames[0].points), task, path, renewal)
+
+
+def _evaluation(response: Response, task: Task, targets: torch.Tensor, renewal: Renewal | None) -> Evaluation:
     at_rest = torch.zeros_like(response.displacement)
     displacement = torch.where(response.solved[:, None, None], response.displacement, at_rest)
     records = [one.record for one in response.outcome if not isinstance(one, EquilibriumError)]

@@ -14,7 +14,8 @@ from mnnfem.guard import Guard
 from mnnfem.material import NeoHookean
 from mnnfem.plant import Plant
 from mnnfem.task import Translation
-from mnnfem.trainer import evaluate, train
+from mnnfem.trainer import evaluate, follow, train
+from mnnfem.warmstart import Library
 
 
 @pytest.fixture
@@ -66,6 +67,16 @@ def test_failed_samples_are_left_out_and_counted(model: Autoencoder, panel: Geom
     tested = evaluate(model, task, targets)
     assert tested.failed == 3
     assert tested.errors == pytest.approx(targets.abs().sum(dim=1))  # a failed sample counts with the body at rest
+
+
+def test_a_film_follows_its_path_from_state_to_state(model: Autoencoder) -> None:
+    angle = torch.linspace(0, 0.6, 4, dtype=torch.float64)
+    path = 8.0 * torch.stack([angle.cos(), angle.sin()], dim=1)
+    film, rest = follow(model, Translation(), path, Library()), evaluate(model, Translation(), path)
+    assert [one.record.warm for one in film.response.outcome] == [False, True, True, True]
+    assert not any(one.record.warm for one in rest.response.outcome)
+    assert film.displacement.numpy() == pytest.approx(rest.displacement.numpy(), abs=1e-6)
+    assert film.errors.numpy() == pytest.approx(rest.errors.numpy(), abs=1e-6)
 
 
 def test_an_overlap_penalty_pulls_walls_apart_and_zero_weight_changes_nothing(panel: Geometry, body: Body) -> None:

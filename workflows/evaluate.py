@@ -15,17 +15,15 @@ from typing import Any, get_type_hints
 from mpi4py import MPI
 
 from mnnfem import checkpoint, results, visualise
-from mnnfem.body import Body
 from mnnfem.ensemble import Ensemble
 from mnnfem.errors import InputError, unknown_name
-from mnnfem.experiment import Experiment, Settings
+from mnnfem.experiment import Experiment, Settings, body_maker
 from mnnfem.guard import Guard
-from mnnfem.mesh import Mesh
 from mnnfem.runfolder import RunFolder
 from mnnfem.settings import parse, run_main, setting
-from mnnfem.trainer import evaluate
+from mnnfem.trainer import follow
 from mnnfem.verify import verify
-from mnnfem.warmstart import CAPACITY, Library
+from mnnfem.warmstart import Library
 
 EXAMPLES = """examples:
   ./run python workflows/evaluate.py runs/translation/2026-11-20-120000-seed0
@@ -69,17 +67,14 @@ def main(argv: Sequence[str]) -> None:
         raise InputError("Which run? Give its folder first: evaluate.py RUN [--refine 1], see --help.")
     experiment, settings = reopened(run)
     task, ensemble = experiment.task, Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
-
-    def make(mesh: Mesh) -> Body:
-        return Body(mesh, experiment.law, experiment.boundary, comm=ensemble.group, factors=CAPACITY)
-
+    make = body_maker(experiment.law, experiment.boundary, ensemble, settings.batch)
     model = experiment.model(make, Guard(settings.least_quality), ensemble)
     checkpoint.load(run, model)
     folder = RunFolder(Path(told.out or run / f"refined_{told.refine}"), ensemble.world)
     targets = experiment.held_out(told.heldout or settings.heldout)
     verified = verify(model, task, targets, make, told.refine)
     folder.write_json("result.json", verified.numbers)
-    film = evaluate(verified.model, task, experiment.path, Library())
+    film = follow(verified.model, task, experiment.path, Library())
     if not ensemble.root:
         return
     scene = visualise.Scene(verified.model.geometry.mesh, experiment.boundary, verified.model.points().detach().numpy())

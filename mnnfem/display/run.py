@@ -6,7 +6,6 @@ import dataclasses
 import math
 import time
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import torch
 from mpi4py import MPI
 
 from mnnfem import checkpoint, visualise
-from mnnfem.body import Body
 from mnnfem.display.arms import ALL, Arm, Display, Shown, ShowSettings, Start
 from mnnfem.display.gallery import Picture, gallery
 from mnnfem.display.segments import LIT, best_constant, read
@@ -22,14 +20,12 @@ from mnnfem.display.show import Show
 from mnnfem.display.training import begin, train_display
 from mnnfem.ensemble import Ensemble
 from mnnfem.errors import EquilibriumError
-from mnnfem.experiment import FROZEN, LEARNED, default_folder
+from mnnfem.experiment import FROZEN, LEARNED, body_maker, default_folder
 from mnnfem.fabricate.extrude import write_stl
 from mnnfem.fields import FieldWriter
-from mnnfem.mesh import Mesh
 from mnnfem.runfolder import RunFolder
 from mnnfem.trainer import Evaluation, Step
 from mnnfem.versions import versions
-from mnnfem.warmstart import CAPACITY
 
 
 def run(display: Display, settings: ShowSettings, began: float) -> RunFolder:
@@ -39,10 +35,7 @@ def run(display: Display, settings: ShowSettings, began: float) -> RunFolder:
     folder = RunFolder(Path(ensemble.agree(settings.out or default_folder(Show.name, settings))), ensemble.world)
     folder.write_json("settings.json", {"workflow": Show.name, **dataclasses.asdict(settings)})
 
-    @lru_cache(maxsize=2)
-    def make(mesh: Mesh) -> Body:
-        return Body(mesh, display.law, display.boundary, comm=ensemble.group, factors=CAPACITY)
-
+    make = body_maker(display.law, display.boundary, ensemble, max(settings.batch, len(ALL)))
     body = make(display.geometry.mesh)
     setup = time.perf_counter() - began
     start = begin(display, settings, body, ensemble)
