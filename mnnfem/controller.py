@@ -8,17 +8,25 @@ from collections.abc import Sequence
 import torch
 
 
-class Controller(torch.nn.Module):
-    """A ReLU network whose last layer is tanh times each control's bound: (b, inputs) -> (b, controls) mm, float64.
+class Bounded(torch.nn.Module):
+    """What gives controls: (b, inputs) -> (b, controls) mm, float64, within `bounds` (controls,) mm.
 
     opening   the share of the bounds that is open to it, 1 unless training ramps it
     """
 
-    def __init__(self, inputs: int, bounds: Sequence[float], hidden: Sequence[int] = (30, 30, 30)) -> None:
+    bounds: torch.Tensor
+
+    def __init__(self, bounds: Sequence[float]) -> None:
         super().__init__()
-        self.bounds: torch.Tensor
         self.opening = 1.0
         self.register_buffer("bounds", torch.tensor(list(bounds), dtype=torch.float64))
+
+
+class Controller(Bounded):
+    """A ReLU network whose last layer is tanh times each control's bound."""
+
+    def __init__(self, inputs: int, bounds: Sequence[float], hidden: Sequence[int] = (30, 30, 30)) -> None:
+        super().__init__(bounds)
         widths = [inputs, *hidden, len(bounds)]
         layers: list[torch.nn.Module] = []
         for a, b in itertools.pairwise(widths):

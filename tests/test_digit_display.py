@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mnnfem.display.choice import PACE
 from mnnfem.errors import InputError
 from workflows.digit_display import main
 
@@ -63,9 +64,12 @@ def test_the_checkpoint_holds_network_colours_and_design(run: Path) -> None:
 
     tensors = safetensors.torch.load_file(run / "checkpoint/weights.safetensors")
     assert tensors["readout.logits"].shape == (31, 46)
-    assert tensors["controller.layers.0.weight"].shape == (100, 64)
+    assert tensors["controller.network.1.weight"].shape == (16, 1, 3, 3)
     assert tensors["design"].min() < 0.5 < tensors["design"].max()
-    assert np.array(json.loads((run / "checkpoint/state.json").read_text())["controls"]).shape == (10, 6)
+    controls = np.array(json.loads((run / "checkpoint/state.json").read_text())["controls"])
+    assert controls.shape == (10, 6)
+    step = np.abs(np.tanh(PACE * tensors["controller.table"].numpy()) - controls / 20).max()
+    assert 1e-4 < step < 1.01 * 0.0003 * PACE  # the one step on images: the states are trained on from those of the digits
 
 
 def test_evaluate_says_that_it_has_nothing_to_add(run: Path) -> None:

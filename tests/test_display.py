@@ -14,12 +14,13 @@ from mpi4py import MPI
 from geometries.display import display, windows
 from mnnfem.body import Body
 from mnnfem.bridge import Bridge, Response
-from mnnfem.controller import Controller
-from mnnfem.display import bank
+from mnnfem.display import bank, choice, distortion, recognition
 from mnnfem.display.assignment import assign
+from mnnfem.display.choice import Choice
 from mnnfem.display.colours import Colours
+from mnnfem.display.distortion import distorted
 from mnnfem.display.images import Images, load, shares
-from mnnfem.display.imitation import head_accuracy, imitate, nearest
+from mnnfem.display.recognition import head_accuracy, learn, nearest, recogniser
 from mnnfem.display.segments import DIGITS, LIT, NONE, best_constant, margins, read
 from mnnfem.display.show import Show
 from mnnfem.display.training import table
@@ -307,14 +308,137 @@ def test_a_table_gives_each_digit_its_controls() -> None:
     assert table(controls, [20.0] * 6)(torch.eye(10, dtype=torch.float64)).detach().numpy() == pytest.approx(controls.numpy())
 
 
-def test_a_network_learns_the_controls_of_the_digits() -> None:
+# The choice among states
+
+
+def chooser(states: torch.Tensor, sureness: float = 1.0) -> Choice:
+    """Its network's logits are `sureness` times its inputs."""
+    network = torch.nn.Linear(len(states), len(states), dtype=torch.float64)
+    with torch.no_grad():
+        network.weight.copy_(sureness * torch.eye(len(states)))
+        network.bias.zero_()
+    return Choice(network, states, [20.0, 10.0])
+
+
+def test_one_state_is_chosen_unless_two_are_alike() -> None:
+    states = torch.tensor([[19.0, -8.0], [-12.0, 9.9], [0.0, 10.0]], dtype=torch.float64)
+    controller = chooser(states)
+    assert controller.states().detach().numpy() == pytest.approx(states.numpy(), abs=1e-4)
+    assert torch.isfinite(controller.table).all()  # the last state is at a bound, which tanh does not reach
+    clear = controller(0.3 * torch.eye(3, dtype=torch.float64)).detach()  # exp(0.3) = 1.3: one of three by a third
+    assert ((clear - states).abs() < 0.05 * controller.bounds).all()
+    alike = controller(torch.tensor([[0.7, 0.7, -2.0]], dtype=torch.float64)).detach()
+    assert alike[0].tolist() == pytest.approx([3.5, 0.95], abs=1e-4)
+    controller.opening = 0.4
+    assert controller(torch.eye(3, dtype=torch.float64)).detach().numpy() == pytest.approx(0.4 * states.numpy(), abs=1e-4)
+
+
+def test_a_state_follows_the_body_faster_than_the_network_does() -> None:
+    controller = chooser(torch.tensor([[5.0, -3.0], [-5.0, 2.0]], dtype=torch.float64))
+    before = {name: tensor.clone() for name, tensor in controller.state_dict().items()}
+    states = controller.states().detach()
+    optimiser = torch.optim.Adam(controller.parameters(), lr=1e-3)
+    alike = torch.tensor([[0.01, 0.02]], dtype=torch.float64)
+    (controller(alike) - torch.tensor([[6.0, 4.0]])).square().sum().backward()
+    optimiser.step()
+    moved = torch.atanh(controller.states().detach() / controller.bounds) - torch.atanh(states / controller.bounds)
+    assert moved.numpy() == pytest.approx(1e-3 * choice.PACE * np.ones((2, 2)), rel=1e-4)
+    assert float((controller.network.weight - before["network.weight"]).detach().abs().max()) == pytest.approx(1e-3, rel=1e-3)
+    controller.load_state_dict(before)
+    assert torch.equal(controller.states(), states)
+
+
+# The network that recognises digits
+
+
+def centres(pixels: torch.Tensor, side: int) -> torch.Tensor:
+    """Centre of brightness (column, row) of each image, (n, 2) pixels."""
+    images = pixels.reshape(-1, side, side)
+    at = torch.arange(side, dtype=torch.float64)
+    total = images.sum(dim=(1, 2))
+    return torch.stack([(images.sum(dim=1) * at).sum(dim=1) / total, (images.sum(dim=2) * at).sum(dim=1) / total], dim=1)
+
+
+@pytest.mark.parametrize("side", [8, 28])
+def test_images_are_moved_by_up_to_a_pixel(monkeypatch: pytest.MonkeyPatch, side: int) -> None:
+    monkeypatch.setattr(distortion, "TURN", 0.0)
+    monkeypatch.setattr(distortion, "SCALE", 0.0)
+    one = torch.zeros(side, side, dtype=torch.float64)
+    one[3, 2] = 1.0
+    found = centres(distorted(one.reshape(1, -1).repeat(500, 1), torch.Generator().manual_seed(0)), side).numpy()
+    assert found.min(axis=0) == pytest.approx([1, 2], abs=0.05)
+    assert found.max(axis=0) == pytest.approx([3, 4], abs=0.05)
+    assert found.mean(axis=0) == pytest.approx([2, 3], abs=0.1)
+
+
+def test_images_are_turned_and_scaled_about_their_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distortion, "SHIFT", 0.0)
+    at = torch.arange(28, dtype=torch.float64) - 13.5
+    far = torch.exp(-((at - 8) ** 2 + at[:, None] ** 2) / 4).reshape(1, -1).repeat(500, 1)  # 8 pixels to the right
+    place = centres(distorted(far, torch.Generator().manual_seed(0)), 28) - 13.5
+    angles, lengths = torch.rad2deg(torch.atan2(place[:, 1], place[:, 0])), place.norm(dim=1)
+    assert [float(angles.min()), float(angles.max())] == pytest.approx([-12, 12], abs=0.3)
+    assert [float(lengths.min()), float(lengths.max())] == pytest.approx([8 / 1.1, 8 / 0.9], abs=0.1)
+
+
+def test_distortion_is_repeated_by_its_seed() -> None:
+    pixels = random(5, 64).abs()
+    first, again, other = (distorted(pixels, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_images_that_are_not_square_are_refused() -> None:
+    with pytest.raises(InputError, match="63 pixels is not square: 49 or 64 would be"):
+        recogniser(63)
+
+
+@pytest.mark.parametrize("side", [7, 8, 28])
+def test_images_of_any_size_are_recognised_alike_in_training_and_after(side: int) -> None:
+    network = recogniser(side**2)
+    pixels = random(3, side**2)
+    assert network(pixels).shape == (3, 10)
+    assert network(pixels).dtype == torch.float64
+    assert torch.equal(network.train()(pixels), network.eval()(pixels))
+    assert sum(parameter.numel() for parameter in network.parameters()) < 25000
+
+
+def blobs(count: int) -> Images:
+    """Ten places of a bright spot of 2 x 2 among dim pixels."""
+    digits = torch.arange(count) % 10
+    pixels = 0.2 * torch.rand(count, 8, 8, generator=torch.Generator().manual_seed(count), dtype=torch.float64)
+    for image, digit in zip(pixels, digits.tolist(), strict=True):
+        row, column = 2 * (digit // 4), 2 * (digit % 4)
+        image[row : row + 2, column : column + 2] += 0.6
+    return Images(pixels.reshape(count, 64), digits)
+
+
+def test_a_network_learns_to_choose_the_state_of_each_digit() -> None:
     torch.manual_seed(0)
-    digits = torch.arange(400) % 10
-    pixels = torch.eye(10, dtype=torch.float64)[digits] + 0.1 * random(400, 10)
-    train, other = Images(pixels[:300], digits[:300]), Images(pixels[300:], digits[300:])
-    controls, network = 15 * torch.tanh(random(10, 6)), Controller(10, [20.0] * 6, hidden=(30,))
-    before = head_accuracy(network, other, controls)
-    accuracies = imitate(network, train, other, controls, 120, torch.Generator().manual_seed(0))
+    train, other, states = blobs(300), blobs(100), 15 * torch.tanh(random(10, 6))
+    controller = Choice(recogniser(64), states, [20.0] * 6)
+    before = head_accuracy(controller, other, states)
+    entropies = learn(controller.network, train, other, 20, torch.Generator().manual_seed(0))
     assert before < 0.5
-    assert head_accuracy(network, other, controls) == max(accuracies) > 0.97
-    assert nearest(controls + 0.1, controls, network.bounds).tolist() == list(range(10))
+    assert head_accuracy(controller, other, states) > 0.97
+    assert entropies[-1] < 0.2 * entropies[0]
+    assert nearest(states + 0.1, states, controller.bounds).tolist() == list(range(10))
+
+
+def test_the_weights_of_the_best_epoch_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Labels by chance: the more is learned, the worse is what is said of other images."""
+    monkeypatch.setattr(recognition, "distorted", lambda pixels, generator: pixels)
+    torch.manual_seed(0)
+    train, other = (Images(blobs(n).pixels, torch.from_numpy(np.random.default_rng(n).integers(0, 10, n))) for n in (60, 50))
+    network = recogniser(64)
+    entropies = learn(network, train, other, 30, torch.Generator().manual_seed(0))
+    assert min(entropies) < entropies[-1] - 0.05
+    assert float(torch.nn.functional.cross_entropy(network(other.pixels), other.digits)) == pytest.approx(min(entropies))
+
+
+def test_an_epoch_is_short_where_images_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recognition, "MOST", 70)
+    seen, network = list[int](), recogniser(64)
+    network.register_forward_hook(lambda module, inputs, outputs: seen.append(len(inputs[0])))
+    learn(network, blobs(300), blobs(100), 2, torch.Generator().manual_seed(0))
+    assert seen == [64, 6, 70] * 2

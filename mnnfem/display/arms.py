@@ -36,7 +36,7 @@ class ShowSettings(Settings):
     colour_rate: float = setting(0.2, "Adam rate of the colours, before the sigmoid", low=0, high=10)
     states: int = setting(250, "random states in the bank", low=10)
     restarts: int = setting(8, "of the colours and the choice of states", low=1)
-    epochs: int = setting(200, "of the network alone, on the ten digits' controls", low=1)
+    epochs: int = setting(100, "of the network alone, of at most 2,000 images each", low=1)
     heldout: int = setting(360, "images of the test, at most all that were set aside", low=1)
     colour_spacing: float = setting(10.0, "of the grid of colours", unit="mm", low=1, high=50)
 
@@ -88,7 +88,7 @@ class Arm:
     """One trained display: the ten digits after their stage, and the images, if any, after theirs; training in seconds.
 
     steps   by stage;   finer   the ten digits on a mesh of four times the elements
-    head    the network's own accuracy on the tested images, by the nearest of the ten digits' controls
+    head    the network's own accuracy on the tested images, by the nearest of its ten states
     """
 
     model: Autoencoder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,14 @@ def shares(pixels: Floats, digits: Ints) -> Shares:
     order = np.random.default_rng(SPLIT_SEED).permutation(len(digits))
     parts = np.split(order, [3 * len(order) // 5, 4 * len(order) // 5])
     return Shares(*(Images(torch.from_numpy(pixels[part]), torch.from_numpy(digits[part])) for part in parts))
+
+
+def side_of(inputs: int) -> int:
+    """Pixels along the side of a square image of `inputs` pixels. InputError if there is no such square."""
+    side = math.isqrt(inputs)
+    if side**2 != inputs:
+        raise InputError(f"An image of {inputs} pixels is not square: {side**2} or {(side + 1) ** 2} would be.")
+    return side
 
 
 def _digits() -> tuple[Floats, Ints]:

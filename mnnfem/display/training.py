@@ -17,9 +17,10 @@ from mnnfem.controller import Controller
 from mnnfem.display import bank
 from mnnfem.display.arms import ALL, Arm, Display, Shown, ShowSettings, Start, size_of
 from mnnfem.display.assignment import assign
+from mnnfem.display.choice import Choice
 from mnnfem.display.colours import Colours
 from mnnfem.display.images import Images
-from mnnfem.display.imitation import head_accuracy, imitate
+from mnnfem.display.recognition import head_accuracy, learn, recogniser
 from mnnfem.display.segments import LIT
 from mnnfem.display.show import Show
 from mnnfem.display.windows import marks
@@ -33,7 +34,6 @@ from mnnfem.trainer import evaluate, train
 from mnnfem.verify import on_finer_mesh
 from mnnfem.warmstart import Library
 
-HIDDEN = (100, 100)
 SLOWER = 0.1  # rates of radii and colours when images follow the digits, over those before: they are to be kept
 WITHIN = 0.97  # of the bounds: where a table of controls begins, as tanh has no slope at them
 
@@ -108,14 +108,15 @@ def train_display(
         return Arm(model, steps, controls, classes, finer, None, None, clock[1] - clock[0], clock[2] - clock[1])
 
     shares = display.images
-    model.controller = Controller(shares.train.pixels.shape[1], bounds, HIDDEN)
-    imitate(model.controller, shares.train, shares.validation, controls, settings.epochs, generator)
+    network = recogniser(shares.train.pixels.shape[1])
+    learn(network, shares.train, shares.validation, settings.epochs, generator)
+    model.controller = choice = Choice(network, controls, bounds)
     model.agree_()
     images = Show(display.windows, colours, plant, shares.train.pixels, shares.train.digits)
     stage("images", images, settings.image_iterations, settings.batch, settings.network_rate, SLOWER)
     test = Images(shares.test.pixels[: settings.heldout], shares.test.digits[: settings.heldout])
     shown = show(model, Show(display.windows, colours, plant, test.pixels, test.digits), torch.arange(len(test.digits)))
-    head = head_accuracy(model.controller, test, controls)
+    head = head_accuracy(choice, test, choice.states())
     seconds = np.diff([*clock, time.perf_counter()])
     trained, tested = float(seconds[0] + seconds[2]), float(seconds[1] + seconds[3])
     return Arm(model, steps, controls, classes, finer, shown, head, trained, tested)
