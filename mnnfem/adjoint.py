@@ -53,13 +53,12 @@ class Adjoint:
         self._energy_material = [fem.form(slope) for slope in slopes]
         self._material = [fem.form(ufl.derivative(-slope, solid.u, self._multiplier)) for slope in slopes]
 
-    def vjp(self, solution: Solution, seed: Floats) -> Gradients:
-        """Gradients of J, given `seed` = dJ/d(displacement of the mesh points), (n, d)."""
+    def vjp(self, solution: Solution, force: Floats) -> Gradients:
+        """Gradients of J, given `force` = dJ/du on this rank's own degrees of freedom."""
         solid = self.solid
         solid.set_points(solution.points)
         solid.set_material(solution.material)
-        rhs = solid.dofs.from_points(seed)
-        multiplier, reaction = self._multiplier_of(solution, rhs)
+        multiplier, reaction = self._multiplier_of(solution, force)
         solid.load(self._multiplier, multiplier)
         return self._gradients(self._shape, reaction, self._material)
 

@@ -13,6 +13,7 @@ from mnnfem.material import NeoHookean
 from mnnfem.mesh import Floats, Ints, Mesh
 from mnnfem.solid import Solid
 from mnnfem.transfer import Transfer
+from mnnfem.walls import walls_of
 
 
 class Body:
@@ -21,7 +22,7 @@ class Body:
     The mesh may be plane or solid, displacements are of `degree` 1 or 2, and both may be distributed over `comm`;
     inputs and results are the same on all its ranks. `factors` is how many solutions keep their factor for a
     gradient that is asked for later. `observables` are mesh points by name: an index for each named vertex, (k,)
-    indices for each named facet.
+    indices for each named facet. `edges` (e, 2) are those of the walls of a plane body, in the order of `walls_of`.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Body:
         self.equilibrium = Equilibrium(self.solid, effort, factors)
         self.adjoint = Adjoint(self.equilibrium)
         on_facets = {name: np.unique(edges) for name, edges in mesh.facets.items()}
+        self.edges: Ints = walls_of(mesh).edges if mesh.dim == 2 else np.zeros((0, 2), dtype=np.int64)
         self.observables: dict[str, int | Ints] = {**mesh.vertices, **on_facets}
 
     def check(self, points: Floats, controls: Floats, material: Floats) -> None:
@@ -52,9 +54,16 @@ class Body:
         """Displacement of the mesh points, (n, d) mm."""
         return self.solid.dofs.at_points(solution.displacement)
 
-    def vjp(self, solution: Solution, seed: Floats) -> Gradients:
-        """Gradients of the function whose derivative by `displacement` is `seed` (n, d)."""
-        return self.adjoint.vjp(solution, seed)
+    def middles(self, solution: Solution) -> Floats:
+        """Displacement of the middles of `edges`, (e, d) mm: edges are parabolas through them."""
+        return self.solid.dofs.at_edges(solution.displacement, self.edges)
+
+    def vjp(self, solution: Solution, seed: Floats, middles: Floats | None = None) -> Gradients:
+        """Gradients of the function of derivatives `seed` (n, d) by `displacement`, and `middles` (e, d) by `middles`."""
+        force = self.solid.dofs.from_points(seed)
+        if middles is not None:
+            force += self.solid.dofs.from_edges(middles, self.edges)
+        return self.adjoint.vjp(solution, force)
 
     def energy_gradients(self, solution: Solution) -> Gradients:
         """Gradients of the stored energy at an equilibrium; those in the controls are their reactions, N/mm."""

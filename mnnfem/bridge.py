@@ -14,15 +14,21 @@ from mnnfem.errors import EquilibriumError, InputError, unknown_name
 
 
 class Physics(Protocol):
-    """State is a value that `solve` returns and `vjp` takes back; `observables` names mesh points worth watching."""
+    """State is a value that `solve` returns and `vjp` takes back; `observables` names mesh points worth watching.
+
+    `edges` (e, 2), which may be none, are those of whose middles the displacement is told, too.
+    """
 
     @property
     def observables(self) -> Mapping[str, Any]: ...
+    @property
+    def edges(self) -> Any: ...
 
     def check(self, points: Any, controls: Any, material: Any) -> None: ...
     def solve(self, points: Any, controls: Any, material: Any, start: Any = None) -> Any: ...
     def displacement(self, solution: Any) -> Any: ...
-    def vjp(self, solution: Any, seed: Any) -> Any: ...
+    def middles(self, solution: Any) -> Any: ...
+    def vjp(self, solution: Any, seed: Any, middles: Any) -> Any: ...
     def keeps(self, start: Any) -> bool: ...
     def carrier(self, other: Any, was: Any, now: Any) -> Callable[[Any], Any]: ...
 
@@ -41,12 +47,14 @@ class Response:
 
     response["centre"] is the displacement of the named vertex, (b, 2), or of a named facet's points, (b, k, 2).
     points   where the mesh points are at rest, (n, 2) mm
+    middles  (b, e, 2) mm, displacement of the middles of the walls' edges, which are parabolas through them; None if not known
     """
 
     displacement: torch.Tensor
     outcome: tuple[Any, ...]
     observables: Mapping[str, Any]
     points: torch.Tensor
+    middles: torch.Tensor | None = None
 
     def __getitem__(self, name: str) -> torch.Tensor:
         return self.displacement[:, self._index(name)]
@@ -67,7 +75,8 @@ class Response:
     def of(self, samples: torch.Tensor) -> Response:
         """The response of some samples, by a mask (b,)."""
         chosen = tuple(one for one, wanted in zip(self.outcome, samples.tolist(), strict=True) if wanted)
-        return Response(self.displacement[samples], chosen, self.observables, self.points)
+        middles = None if self.middles is None else self.middles[samples]
+        return Response(self.displacement[samples], chosen, self.observables, self.points, middles)
 
     def moved_to(self, displacement: torch.Tensor) -> Response:
         """The same samples with other displacements (b, n, 2)."""
@@ -108,8 +117,8 @@ class Bridge(torch.nn.Module):
         for row in controls:
             self.physics.check(*(t.detach().numpy() for t in (points, row, material)))
         outcome: list[Any] = []
-        displacement = _Solve.apply(points, controls, material, self, starts, outcome)
-        return Response(displacement, tuple(outcome), self.physics.observables, points)
+        moved = _Solve.apply(points, controls, material, self, starts, outcome)
+        return Response(moved[:, : len(points)], tuple(outcome), self.physics.observables, points, moved[:, len(points) :])
 
 
 class _Solve(torch.autograd.Function):
@@ -127,13 +136,13 @@ class _Solve(torch.autograd.Function):
 
         groups = ensemble.deal([begin is not None and physics.keeps(begin) for begin in begins])
         outcome.extend(ensemble.run(groups, solve))
-        rows = np.full((len(c), *x.shape), np.nan)
+        rows = np.full((len(c), len(x) + len(physics.edges), x.shape[1]), np.nan)
         for row, found in zip(rows, outcome, strict=True):
             if isinstance(found, EquilibriumError):
                 if not bridge.skip_failures:
                     raise found
                 continue
-            row[:] = physics.displacement(found)
+            row[: len(x)], row[len(x) :] = physics.displacement(found), physics.middles(found)
             if starts:
                 starts.add(found)
         ctx.bridge, ctx.outcome, ctx.groups = bridge, outcome, groups
@@ -152,7 +161,10 @@ class _Solve(torch.autograd.Function):
         ]
 
         def pull(sample: int) -> Any:
-            return ctx.bridge.physics.vjp(ctx.outcome[sample], np.ascontiguousarray(seeds[sample])) if wanted[sample] else None
+            if not wanted[sample]:
+                return None
+            seed, middles = np.split(seeds[sample].numpy(), [ctx.shapes[0][0]])
+            return ctx.bridge.physics.vjp(ctx.outcome[sample], np.ascontiguousarray(seed), np.ascontiguousarray(middles))
 
         points, controls, material = (np.zeros(shape) for shape in ctx.shapes)
         for sample, gradients in enumerate(ctx.bridge.ensemble.run(ctx.groups, pull)):

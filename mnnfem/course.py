@@ -82,12 +82,12 @@ class Course:
         return self.walls.joined(z[rows], 0.5 * (z[chords] + z[self.after[chords]]))
 
 
-def course_of(walls: Walls, deformed: Floats, middles: Floats | None = None, chord: float = FINE) -> Course:
+def course_of(walls: Walls, deformed: Floats, middles: Floats | None = None, chord: float = FINE, least: int = 1) -> Course:
     """The course at mesh points `deformed` (n, 2) mm, row for row that of `walls` where edges are straight.
 
     middles (k, 2) mm, deformed, of `walls.edges` makes these parabolas. Of n chords over equal shares, none is
     farther from a parabola than 1 / n^2 of its bulge, the distance of its middle from that of its ends. As many
-    are taken as bring that below `chord` of the body's size.
+    are taken as bring that below `chord` of the body's size, and not fewer than `least`.
     """
     z = walls.at(deformed)
     if middles is None:
@@ -95,7 +95,7 @@ def course_of(walls: Walls, deformed: Floats, middles: Floats | None = None, cho
     x, y = middles.T
     along = z[walls.after] - z
     bulge = x + 1j * y - z - 0.5 * along
-    count = np.maximum(np.ceil(np.sqrt(np.abs(bulge) / (chord * walls.size))), 1).astype(np.int64)
+    count = np.maximum(np.ceil(np.sqrt(np.abs(bulge) / (chord * walls.size))), least).astype(np.int64)
     edge = np.repeat(np.arange(len(z)), count)
     share = (np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)) / count[edge]
     return Course(walls, edge, share, z[edge] + share * (along[edge] + 4 * (1 - share) * bulge[edge]), deformed)

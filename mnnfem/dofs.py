@@ -89,6 +89,19 @@ class Dofs:
         values[here] = u.reshape(-1, self.dim)[nodes[np.searchsorted(known, wanted[here])]]
         return self._sum(values)
 
+    def from_edges(self, values: Floats, edges: Ints) -> Floats:
+        """Transpose of `at_edges`: a gradient (k, d) at the middles of edges (k, 2) as a vector of own degrees of freedom."""
+        if self.cell_dofs.shape[1] == self.dim + 1:
+            ends = np.zeros_like(self.mesh.points)
+            for k in (0, 1):
+                np.add.at(ends, edges[:, k], 0.5 * values)
+            return self.from_points(ends)
+        known, nodes = self._middles
+        wanted, vector = self._number(edges), np.zeros((self.owned, self.dim))
+        here = np.isin(wanted, known)
+        np.add.at(vector, nodes[np.searchsorted(known, wanted[here])], values[here])
+        return vector.ravel()
+
     def from_points(self, values: Floats) -> Floats:
         """Transpose of `at_points`: a gradient (n, d) at the mesh points as a vector of own degrees of freedom."""
         vector = np.zeros((self.owned, self.dim))

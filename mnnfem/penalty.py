@@ -1,50 +1,86 @@
-"""The depth of walls that pass through each other, as a penalty that a loss can hold."""
+"""Walls that come too near each other, or have passed through each other, as a penalty that a loss can hold."""
 
 from __future__ import annotations
 
 import torch
 
-from mnnfem.contact import passed_vertices
-from mnnfem.course import course_of
+from mnnfem.clearance import facing_points
+from mnnfem.course import Course, course_of
 from mnnfem.errors import InputError
 from mnnfem.mesh import Mesh
 from mnnfem.walls import walls_of
 
+NARROWED = 0.5  # of its width at rest: a void that is wider than that costs nothing, however narrow it was made
+CHORD = 2e-4  # of the body's size: the farthest that a chord may be from its curved edge
+LEAST = 3  # chords of an edge: where walls face each other, its vertices may not
 
-def overlap_penalty(mesh: Mesh, points: torch.Tensor, displacement: torch.Tensor) -> torch.Tensor:
-    r"""How much of the walls has passed through other walls, and how deep: (b,) mm^3.
 
-        P = sum_v l_v |x_v - q_v|^2  ->  integral of depth^2 along the wall,   x = points + displacement
+def overlap_penalty(
+    mesh: Mesh,
+    points: torch.Tensor,
+    displacement: torch.Tensor,
+    clearance: float = 0.0,
+    middles: torch.Tensor | None = None,
+) -> torch.Tensor:
+    r"""How far walls are from keeping a clearance, and how deep they have passed through each other: (b,) mm^3.
 
-    over the boundary vertices v inside other material; l_v is half of the two edges at v in `mesh.points`, a
-    fixed weight, and q_v the nearest point of the other wall. Of two walls that meet, both count. P is 0 where
-    nothing has passed, and once continuously differentiable as long as vertices keep the wall they are paired
-    with. Its gradient is exact: at the nearest point the distance does not change with the place along the
-    wall, so that place is held fixed (envelope theorem). First derivatives only.
+        P = sum_v l_v max(0, t_v - g_v)^2  ->  integral along the wall,      t_v = min(clearance, NARROWED G_v),
 
-    Only vertices count, and edges are taken as straight: what has passed in the bulge of a quadratic edge alone, as in
-    15 of 116 states of the sample in `contact.py`, costs nothing here, though the state's record tells it. On a coarse
-    mesh that can be 1 mm deep. To see it, the middles of the edges would have to be part of the displacement that the
-    bridge returns, and of the adjoint's seed.
+    over the points v along the boundary that face another wall across a void: g_v is the distance from it, less than 0
+    inside its material, at x = points + displacement, and G_v the width of the void between the same two places at rest. l_v
+    is half of the two chords at v in `mesh.points`, a fixed weight. Of two walls that meet, both count. With no clearance P
+    is the integral of the depth squared of what has passed, and 0 where nothing has.
 
-    points (n, 2) mm, displacement (b, n, 2) mm: the rows that were solved, not those of NaN. InputError for a body in space.
+    Edges are parabolas through their middles, seen as chords; straight, and seen at their vertices alone, without middles:
+    then what has passed in the bulge of an edge, on a coarse mesh 1 mm and more, costs nothing.
+
+    P is once continuously differentiable as long as points keep the wall that they are paired with and edges their number
+    of chords. Its gradient is exact: the nearest place on the other wall moves with both.
+
+    points (n, 2) mm, displacement (b, n, 2) and middles (b, e, 2) mm, in the order of `walls_of(mesh).edges`: the rows that
+    were solved, not those of NaN. InputError for a body in space.
     """
-    if mesh.points.shape[1] != 2:
+    if mesh.dim != 2:
         raise InputError(
             "Walls that pass through each other are found in the plane only: leave the penalty out for a body in space."
         )
-    walls = walls_of(mesh)
-    sums = []
-    for deformed in points + displacement:
-        flat = deformed.detach().numpy()
-        if not course_of(walls, flat).crossed:
-            sums.append((0.0 * deformed).sum())
-            continue
-        passed = passed_vertices(walls, flat)
-        share = torch.from_numpy(passed.share)[:, None]
-        vertex, start, end = (
-            deformed[torch.from_numpy(walls.vertex[rows])] for rows in (passed.rows, passed.edges, walls.after[passed.edges])
-        )
-        gap = vertex - (1 - share) * start - share * end
-        sums.append(torch.from_numpy(walls.length[passed.rows]) @ (gap**2).sum(dim=1))
-    return torch.stack(sums)
+    ends = points[torch.from_numpy(walls_of(mesh).edges)]
+    return torch.stack(
+        [
+            _penalty(mesh, points, points + moved, None if middles is None else ends.mean(dim=1) + middles[k], clearance)
+            for k, moved in enumerate(displacement)
+        ]
+    )
+
+
+def _penalty(
+    mesh: Mesh, points: torch.Tensor, deformed: torch.Tensor, middles: torch.Tensor | None, clearance: float
+) -> torch.Tensor:
+    curved = () if middles is None else (middles.detach().numpy(), CHORD, LEAST)
+    course = course_of(walls_of(mesh), deformed.detach().numpy(), *curved)
+    near = facing_points(course, clearance)
+    rows, start, end = (torch.from_numpy(one) for one in (near.rows, near.edges, course.after[near.edges]))
+    now, rest = _places(course, deformed, middles), _places(course, points, None)
+    chord = now[end] - now[start]
+    along = ((now[rows] - now[start]) * chord).sum(dim=1) / chord.square().sum(dim=1)
+    share = along.clamp(0, 1)[:, None]
+
+    def width(places: torch.Tensor) -> torch.Tensor:
+        return (places[rows] - (1 - share) * places[start] - share * places[end]).norm(dim=1)
+
+    gap = width(now) * torch.where(torch.from_numpy(near.depth > 0), -1.0, 1.0)
+    short = ((NARROWED * width(rest)).clamp(max=clearance) - gap).clamp(min=0)
+    made = _places(course, torch.from_numpy(mesh.points), None)
+    length = (made[torch.from_numpy(course.after)] - made).norm(dim=1)
+    weight = 0.5 * (length + length[torch.from_numpy(course.before)])
+    return weight[rows] @ short.square()
+
+
+def _places(course: Course, points: torch.Tensor, middles: torch.Tensor | None) -> torch.Tensor:
+    """Where the course's points are, (k, 2) mm, from mesh points (n, 2) and middles of the walls' edges (e, 2), if curved."""
+    edge, share = torch.from_numpy(course.edge), torch.from_numpy(course.share)[:, None]
+    start, end = (points[torch.from_numpy(course.walls.edges[:, k])][edge] for k in (0, 1))
+    straight = (1 - share) * start + share * end
+    if middles is None:
+        return straight
+    return straight + 4 * share * (1 - share) * (middles[edge] - 0.5 * (start + end))

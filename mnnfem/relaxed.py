@@ -12,7 +12,7 @@ from mnnfem.adjoint import Gradients
 from mnnfem.body import Body
 from mnnfem.equilibrium import Record, Solution, Start
 from mnnfem.errors import EquilibriumError, InputError
-from mnnfem.mesh import Floats
+from mnnfem.mesh import Floats, Ints
 from mnnfem.transfer import Transfer
 
 ITERATIONS = 40
@@ -113,9 +113,18 @@ class Relaxed:
         """Displacement of the mesh points, (n, d) mm."""
         return self.body.displacement(solution.state)
 
-    def vjp(self, solution: Relaxation, seed: Floats) -> Gradients:
-        """Gradients of the function whose derivative by `displacement` is `seed` (n, d), the free controls following."""
-        gradients = self.body.vjp(solution.state, seed)
+    @property
+    def edges(self) -> Ints:
+        """The body's."""
+        return self.body.edges
+
+    def middles(self, solution: Relaxation) -> Floats:
+        """Displacement of the middles of `edges`, (e, d) mm."""
+        return self.body.middles(solution.state)
+
+    def vjp(self, solution: Relaxation, seed: Floats, middles: Floats | None = None) -> Gradients:
+        """Gradients of the function of derivatives `seed` (n, d) and `middles` (e, d), see `Body`; the free controls follow."""
+        gradients = self.body.vjp(solution.state, seed, middles)
         slopes, stiffness = self._slopes(solution.state)
         weights = np.linalg.solve(stiffness, gradients.controls[self.free])
         controls = gradients.controls - sum(w * one.controls for w, one in zip(weights, slopes, strict=True))

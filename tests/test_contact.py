@@ -235,13 +235,18 @@ def weak(panel: Geometry) -> torch.Tensor:
 PRESSED = torch.tensor([[30.0, -30.0]], dtype=torch.float64)
 
 
-def test_the_penalty_through_the_equilibrium(panel: Geometry, body: Body, weak: torch.Tensor) -> None:
-    """Gradient by radii and controls against equilibria that are solved again."""
+@pytest.mark.parametrize(("clearance", "curved"), [(0.0, False), (0.0, True), (1.5, True)])
+def test_the_penalty_through_the_equilibrium(
+    panel: Geometry, body: Body, weak: torch.Tensor, clearance: float, curved: bool
+) -> None:
+    """Gradient by radii and controls against equilibria that are solved again, edges curved or taken as straight."""
     bridge = Bridge(body)
 
     def penalty(radii: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
         points = panel.points(radii)
-        return overlap_penalty(panel.mesh, points, bridge(points, controls, MATERIAL).displacement).sum()
+        found = bridge(points, controls, MATERIAL)
+        middles = found.middles if curved else None
+        return overlap_penalty(panel.mesh, points, found.displacement, clearance, middles).sum()
 
     radii, controls = weak.clone().requires_grad_(), PRESSED.clone().requires_grad_()
     penalty(radii, controls).backward()

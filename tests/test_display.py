@@ -240,6 +240,11 @@ class States:
     def displacement(self, solution):
         return np.full((4, 2), solution.move)
 
+    edges = np.zeros((0, 2), dtype=int)
+
+    def middles(self, solution):
+        return np.zeros((0, 2))
+
 
 def test_failed_and_crossed_states_are_left_out_and_counted() -> None:
     rows, empty = torch.arange(20, dtype=torch.float64)[:, None], torch.zeros(0, dtype=torch.float64)
