@@ -27,8 +27,9 @@ from mnnfem.body import Body
 from mnnfem.ensemble import Ensemble
 from mnnfem.equilibrium import Solution, Start
 from mnnfem.errors import EquilibriumError
-from mnnfem.experiment import LEARNED, Experiment, train_arm
+from mnnfem.experiment import LEARNED, train_arm
 from mnnfem.mesh import Floats, Mesh
+from mnnfem.plan import Experiment, Makers
 from mnnfem.runfolder import RunFolder
 from mnnfem.settings import parse, run_main
 from mnnfem.warmstart import CAPACITY
@@ -117,7 +118,11 @@ def main(argv: Sequence[str]) -> None:
     world, samples, replica, heldout = ensemble.world, Samples(faults, settings), replicas(), plan.held_out(settings.heldout)
     folder = RunFolder(Path(settings.out), world)
     folder.write_json("ranks.json", {"processes": world.allgather(os.getpid())})
-    arm = train_arm(LEARNED, plan, settings, ensemble, lambda mesh: Faulty(mesh, plan, ensemble, samples), heldout, folder)
+
+    def make(mesh: Mesh) -> Body:
+        return Faulty(mesh, plan, ensemble, samples)
+
+    arm = train_arm(LEARNED, plan, settings, ensemble, Makers(make, make), heldout, folder)
     found = {
         "weights": world.allgather(hashlib.sha256(weights(arm.model)).hexdigest()),
         "replicas": world.allgather(replica.hexdigest()),

@@ -7,9 +7,7 @@ import datetime
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,83 +18,21 @@ from tqdm import tqdm
 from mnnfem import checkpoint, results
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.body import Body
-from mnnfem.boundary import Boundary
-from mnnfem.controller import Controller
 from mnnfem.ensemble import Ensemble
 from mnnfem.errors import TrainingStopped
 from mnnfem.fabricate.extrude import write_stl
-from mnnfem.geometry import Geometry
 from mnnfem.guard import Guard
-from mnnfem.material import NeoHookean
-from mnnfem.mesh import Mesh
-from mnnfem.plant import Plant, Renewal
+from mnnfem.plan import Experiment, Makers, Settings, body_makers
+from mnnfem.plant import Renewal
 from mnnfem.results import Arm
 from mnnfem.runfolder import RunFolder
-from mnnfem.settings import setting
-from mnnfem.task import Task, Watched
-from mnnfem.trainer import Step, evaluate, follow, train
+from mnnfem.task import Task
+from mnnfem.trainer import Schedule, Step, adam, evaluate, follow, train
+from mnnfem.verify import on_finer_mesh
 from mnnfem.visualise import Scene
-from mnnfem.warmstart import CAPACITY, Library
+from mnnfem.warmstart import FEW, Library
 
-HELD_OUT_SEED = 2023
 LEARNED, FROZEN = "learned geometry", "frozen geometry"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What every experiment can be told."""
-
-    out: str = setting("", "folder of the run, made new; without it runs/<task>/<date>-seed<seed>")
-    seed: int = setting(0, "of the network's weights and the training targets", low=0, high=2**32 - 1)
-    scale: str = setting("small", "defaults for minutes on 2 cores, or of the paper's size", choices=("small", "paper"))
-    frozen_geometry: bool = setting(False, "the ablation alone: train the network, leave the design as it starts")
-    iterations: int = setting(600, "optimiser steps", low=1)
-    batch: int = setting(4, "fresh targets in each step", low=1)
-    network_rate: float = setting(0.003, "Adam rate of the network's weights", low=0, high=1)
-    design_rate: float = setting(0.03, "Adam rate of the design", low=0, high=1)
-    overlap_penalty: float = setting(0.0, "weight of walls that pass through each other: error per mm^3", low=0)
-    least_quality: float = setting(Guard.quality, "elements moved below it (mean ratio) are meshed anew", low=0, high=0.5)
-    most_failed: float = setting(0.5, "share of a step's samples without an equilibrium that ends the run", low=0, high=1)
-    ranks_per_sample: int = setting(1, "under mpirun: ranks over which each sample's mesh is spread", low=1)
-    heldout: int = setting(64, "held-out targets", low=1)
-    ramp: float = setting(0.0, "share of the steps over which the controls' bounds open from 40 %", low=0, high=1)
-    young: float = setting(70.0, "Young's modulus", unit="MPa", low=1e-6)
-    poisson: float = setting(0.3, "Poisson's ratio", low=0, high=0.49)
-    divisions: int = setting(1, "element edges per pore radius", low=1, high=8)
-    layers: int = setting(2, "elements from pore to cell edge", low=1, high=8)
-    thickness: float = setting(20.0, "thickness of the body in design.stl", unit="mm", low=0.1, high=1000)
-
-    @property
-    def law(self) -> NeoHookean:
-        """The material."""
-        return NeoHookean(self.young, self.poisson)
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """A task for a body: what is learned, what moves it, and what is drawn.
-
-    workflow   the file in workflows/ that makes it from settings
-    path       targets (k, ...) that the film follows
-    hidden     widths of the network's hidden layers
-    """
-
-    workflow: str
-    task: Watched
-    geometry: Geometry
-    boundary: Boundary
-    law: NeoHookean
-    path: torch.Tensor
-    hidden: tuple[int, ...] = (30, 30, 30)
-
-    def held_out(self, count: int) -> torch.Tensor:
-        """The targets of every evaluation, the same whatever a run's seed."""
-        return self.task.sample(count, torch.Generator().manual_seed(HELD_OUT_SEED))
-
-    def model(self, make: Callable[[Mesh], Body], guard: Guard, ensemble: Ensemble | None = None) -> Autoencoder:
-        """An untrained model, its body made by `make`."""
-        controller = Controller(self.task.inputs, [drive.bound for drive in self.boundary.drives], self.hidden)
-        return Autoencoder(controller, Plant(self.geometry, make, guard, ensemble), self.law)
 
 
 def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
@@ -111,14 +47,14 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     heldout = experiment.held_out(settings.heldout)
     folder = RunFolder(Path(ensemble.agree(settings.out or default_folder(task.name, settings))), ensemble.world)
     folder.write_json("settings.json", {"workflow": experiment.workflow, **dataclasses.asdict(settings)})
-    make = body_maker(experiment.law, experiment.boundary, ensemble, settings.batch)
-    make(experiment.geometry.mesh)
+    makers = body_makers(experiment.law, experiment.boundary, ensemble, settings.batch)
+    makers.first(experiment.geometry.mesh)
     setup = time.perf_counter() - began
 
     names = (FROZEN,) if settings.frozen_geometry else (LEARNED, FROZEN)
     arms = {}
     for name in names:
-        arms[name] = train_arm(name, experiment, settings, ensemble, make, heldout, folder)
+        arms[name] = train_arm(name, experiment, settings, ensemble, makers, heldout, folder)
         if name == names[0]:
             state = {"task": task.name, "iteration": settings.iterations, "seed": settings.seed}
             checkpoint.save(folder, arms[name].model, state)
@@ -132,23 +68,12 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     if ensemble.root:
         results.draw(folder, scene, task, arms, heldout, film, experiment.path, float(result["do_nothing"]))
         if ensemble.group.size == 1:  # fields are written from one rank
-            results.write_fields(folder, make(mesh), arm.after, heldout, film)
+            body = arm.model.plant.physics
+            assert isinstance(body, Body)
+            results.write_fields(folder, body, arm.after, heldout, film)
         write_stl(folder.file("design.stl"), mesh, points, settings.thickness)
         print(results.sentences(result, folder))
     return folder
-
-
-def body_maker(law: NeoHookean, boundary: Boundary, ensemble: Ensemble, batch: int) -> Callable[[Mesh], Body]:
-    """What makes the body of a mesh, and keeps the last two: arms start on the same mesh, pictures are of the last.
-
-    Each keeps the factors of its remembered solutions until a batch is done: a start is of most use with its factor.
-    """
-
-    @lru_cache(maxsize=2)
-    def make(mesh: Mesh) -> Body:
-        return Body(mesh, law, boundary, comm=ensemble.group, factors=batch + CAPACITY)
-
-    return make
 
 
 def default_folder(task: str, settings: Settings) -> str:
@@ -161,32 +86,29 @@ def train_arm(
     experiment: Experiment,
     settings: Settings,
     ensemble: Ensemble,
-    make: Callable[[Mesh], Body],
+    makers: Makers,
     heldout: torch.Tensor,
     folder: RunFolder,
 ) -> Arm:
-    """Train one arm from the same seeds, with a line of metrics per step and a progress bar."""
+    """Train one arm from the same seeds, with a line of metrics per step and a progress bar.
+
+    A frozen arm that is there for comparison alone stays on the first mesh: it is many times worse than a mesh is.
+    """
     torch.manual_seed(settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
-    task, rate = experiment.task, 0.0 if name == FROZEN else settings.design_rate
-    model = experiment.model(make, Guard(settings.least_quality), ensemble)
+    task, schedule = experiment.task, settings.schedule(frozen=name == FROZEN)
+    model = experiment.model(makers.first, Guard(settings.least_quality), ensemble)
     times = [time.perf_counter()]
     before = evaluate(model, task, heldout)
     times.append(time.perf_counter())
-    loop = train(
-        model,
-        task,
-        generator,
-        settings.iterations,
-        settings.batch,
-        settings.network_rate,
-        rate,
-        starts=Library(),
-        overlap_weight=settings.overlap_penalty,
-        most_failed=settings.most_failed,
-        ramp=settings.ramp,
-    )
-    steps = followed(loop, settings.iterations, name, task, model, settings.seed, folder)
+    optimiser = adam(model)
+    loop = train(model, task, generator, schedule, Library(), optimiser)
+    steps = followed(loop, schedule, name, task, model, settings.seed, folder)
+    if settings.fine_iterations and (name == LEARNED or settings.frozen_geometry):
+        fine = settings.fine_schedule(schedule)
+        model = on_finer_mesh(model, makers.finer, 1)
+        loop = train(model, task, generator, fine, Library(FEW), optimiser)
+        steps += followed(loop, fine, f"{name}, finer mesh", task, model, settings.seed, folder)
     times.append(time.perf_counter())
     after = evaluate(model, task, heldout)
     _tell(after.renewal, "the trained design", not ensemble.root)
@@ -196,12 +118,12 @@ def train_arm(
 
 
 def followed(
-    loop: Iterable[Step], total: int, name: str, task: Task, model: Autoencoder, seed: int, folder: RunFolder
+    loop: Iterable[Step], schedule: Schedule, name: str, task: Task, model: Autoencoder, seed: int, folder: RunFolder
 ) -> list[Step]:
     """The steps of a training loop as it runs: a progress bar, a line of metrics for each, and the weights if it stops."""
     steps: list[Step] = []
     silent = not model.plant.ensemble.root
-    with tqdm(loop, total=total, desc=name, file=sys.stderr, mininterval=1.0, disable=silent) as bar:
+    with tqdm(loop, total=schedule.iterations, desc=name, file=sys.stderr, mininterval=1.0, disable=silent) as bar:
         try:
             for step in bar:
                 steps.append(step)

@@ -15,6 +15,7 @@ import torch
 from mnnfem.errors import InputError
 from mnnfem.mesh import Floats, Mesh
 from mnnfem.parameters import Parameters
+from mnnfem.refine import edges_of, refined
 
 
 class Motion(Protocol):
@@ -73,6 +74,26 @@ class Geometry:
         values = torch.as_tensor(design).detach()
         self.parameters.check(values)
         return self.build(values.numpy().copy())
+
+
+@dataclass(frozen=True, eq=False)
+class _Halved:
+    """Nodes of a coarse motion, then the middles of its edges, (e, 2) by their ends."""
+
+    coarse: Motion
+    ends: torch.Tensor
+
+    def __call__(self, design: torch.Tensor) -> torch.Tensor:
+        points = self.coarse(design)
+        return torch.cat([points, points[self.ends].mean(dim=1)])
+
+
+def finer(geometry: Geometry) -> Geometry:
+    """The same design on elements cut as in `refined`: at every design the same polygons, a better displacement."""
+    motion = _Halved(geometry.motion, torch.from_numpy(edges_of(geometry.mesh)[0]))
+    return Geometry(
+        refined(geometry.mesh), geometry.parameters, motion, geometry.made_at, lambda design: finer(geometry.build(design))
+    )
 
 
 def least_areas(geometry: Geometry, corners_at_most: int = 1 << 12) -> Floats:

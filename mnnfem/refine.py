@@ -23,8 +23,8 @@ def refined(mesh: Mesh, points: Floats | None = None) -> Mesh:
     shortest diagonal.
     """
     places, d = mesh.points if points is None else points, mesh.dim
-    edges, middle = np.unique(np.sort(mesh.cells[:, PAIRS[d]], axis=2).reshape(-1, 2), axis=0, return_inverse=True)
-    whole = np.concatenate([mesh.cells, len(places) + middle.reshape(len(mesh.cells), -1)], axis=1)
+    edges, middle = edges_of(mesh)
+    whole = np.concatenate([mesh.cells, len(places) + middle], axis=1)
     nodes = np.concatenate([places, places[edges].mean(axis=1)])
     return Mesh(
         points=nodes,
@@ -32,6 +32,13 @@ def refined(mesh: Mesh, points: Floats | None = None) -> Mesh:
         facets={name: _cut(facet, edges, len(places)) for name, facet in mesh.facets.items()},
         vertices=mesh.vertices,
     )
+
+
+def edges_of(mesh: Mesh) -> tuple[Ints, Ints]:
+    """Ends (e, 2) of every edge, in whose middle the e-th new node of `refined` lies, and each cell's edges (m, 3 or 6)."""
+    ends = np.sort(mesh.cells[:, PAIRS[mesh.dim]], axis=2)
+    edges, number = np.unique(ends.reshape(-1, 2), axis=0, return_inverse=True)
+    return edges, number.reshape(len(mesh.cells), -1)
 
 
 def _tetrahedra(whole: Ints, nodes: Floats) -> Ints:

@@ -21,13 +21,17 @@ FIRST_OPENING = 0.4  # share of the controls' bounds at the start of a ramp
 
 @dataclass(frozen=True)
 class Step:
-    """One iteration: mean error of its solved samples (NaN if none), what it cost, and whether it needed a new mesh."""
+    """One iteration: mean error of its solved samples (NaN if none), what it cost, and whether it needed a new mesh.
+
+    crossed: samples in which walls have passed through each other
+    """
 
     iteration: int
     loss: float
     solves: int
     failed: int
     uncertified: int
+    crossed: int
     factorisations: int
     warm: int
     seconds: float
@@ -60,55 +64,61 @@ class Evaluation:
         return float(self.errors.max())
 
 
+@dataclass(frozen=True)
+class Schedule:
+    """How long, on how many samples a step, and how fast.
+
+    network_rate, design_rate, readout_rate   Adam's at the start; they decay along a cosine. design_rate 0 freezes the geometry
+    ramp              share of the iterations over which the controls' bounds open from FIRST_OPENING
+    overlap_weight    of the mean `overlap_penalty` in what Adam sees;  clearance of that penalty, mm
+    most_failed       share of a batch without an equilibrium above which training stops
+    """
+
+    iterations: int
+    batch: int
+    network_rate: float
+    design_rate: float
+    readout_rate: float = 0.0
+    ramp: float = 0.0
+    overlap_weight: float = 0.0
+    clearance: float = 0.0
+    most_failed: float = 1.0
+
+
 def train(
     model: Autoencoder,
     task: Task,
     generator: torch.Generator,
-    iterations: int,
-    batch: int,
-    network_rate: float,
-    design_rate: float,
+    schedule: Schedule,
     starts: Starts | None = None,
-    overlap_weight: float = 0.0,
-    most_failed: float = 1.0,
-    ramp: float = 0.0,
-    readout_rate: float = 0.0,
+    optimiser: torch.optim.Adam | None = None,
 ) -> Iterator[Step]:
-    """Adam on the mean error of fresh samples, rates decaying along a cosine, the design clipped to its bounds.
+    """Adam on the mean error of fresh samples, the design clipped to its bounds.
 
+    An `optimiser` of these parameters goes on with its moments, at the schedule's rates. A new one's first steps have the
+    length of its rate in every parameter, whatever the slope is: that would undo much of what has been learned.
     Where the design has moved the mesh too far it is made anew before the step; Adam's moments stay, as the design does.
-
-    design_rate 0 freezes the geometry; readout_rate is that of the model's `readout`, if it has one. A sample without an
-    equilibrium is left out of its step. overlap_weight times the mean `overlap_penalty` is added to what Adam sees, not to
-    the error that a Step reports. Over the first `ramp` of the iterations the controller's bounds open from FIRST_OPENING to
-    the whole. Raises TrainingStopped where more than the share `most_failed` of a batch has no equilibrium.
+    A sample without an equilibrium is left out of its step. A Step reports the error without the penalty. Raises
+    TrainingStopped where more than `most_failed` of a batch has no equilibrium.
     """
-    model.design.requires_grad_(design_rate > 0)
-    groups = [{"params": list(model.controller.parameters()), "lr": network_rate}]
-    if design_rate > 0:
-        groups.append({"params": [model.design], "lr": design_rate})
-    if model.readout is not None:
-        groups.append({"params": list(model.readout.parameters()), "lr": readout_rate})
-    optimiser = torch.optim.Adam(groups)
+    optimiser = optimiser or adam(model)
+    _set_rates(optimiser, model, schedule)
+    iterations = schedule.iterations
     decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: 0.5 * (1 + math.cos(math.pi * k / iterations)))
     for iteration in range(iterations):
         began = time.perf_counter()
-        targets = task.sample(batch, generator)
-        model.controller.opening = opening(iteration, ramp * iterations)
+        targets = task.sample(schedule.batch, generator)
+        model.controller.opening = opening(iteration, schedule.ramp * iterations)
         renewal = model.renew_(starts)
         response = model(task.features(targets), starts)
         solved = response.solved
         records = [one.record for one in response.outcome if not isinstance(one, EquilibriumError)]
-        _stop_if(len(records) < (1 - most_failed) * batch, iteration, response)
+        _stop_if(len(records) < (1 - schedule.most_failed) * schedule.batch, iteration, response)
         loss = torch.tensor(math.nan)
         if records:
             loss = task.errors(response.of(solved), targets[solved]).mean()
-            objective = loss
-            if overlap_weight:
-                passed = overlap_penalty(model.geometry.mesh, model.points(), response.displacement[solved])
-                objective = loss + overlap_weight * passed.mean()
             optimiser.zero_grad()
-            objective.backward()
+            (loss + _penalty(model, response.of(solved), schedule)).backward()
             optimiser.step()
             model.clip_()
             model.agree_()
@@ -117,14 +127,35 @@ def train(
             iteration=iteration,
             loss=loss.item(),
             solves=len(records),
-            failed=batch - len(records),
+            failed=schedule.batch - len(records),
             uncertified=sum(not record.certified for record in records),
+            crossed=sum(bool(record.overlaps) for record in records),
             factorisations=sum(record.factorisations for record in records),
             warm=sum(record.warm for record in records),
             seconds=time.perf_counter() - began,
             renewal=renewal,
         )
     model.controller.opening = 1.0
+
+
+def adam(model: Autoencoder) -> torch.optim.Adam:
+    """An optimiser of network, design and, if the model has one, readout; `train` sets its rates."""
+    parts = [model.controller.parameters(), [model.design], model.readout.parameters() if model.readout is not None else []]
+    return torch.optim.Adam([{"params": list(part)} for part in parts])
+
+
+def _set_rates(optimiser: torch.optim.Adam, model: Autoencoder, schedule: Schedule) -> None:
+    model.design.requires_grad_(schedule.design_rate > 0)
+    rates = schedule.network_rate, schedule.design_rate, schedule.readout_rate
+    for group, rate in zip(optimiser.param_groups, rates, strict=True):
+        group["lr"] = group["initial_lr"] = rate
+
+
+def _penalty(model: Autoencoder, response: Response, schedule: Schedule) -> torch.Tensor:
+    if not schedule.overlap_weight:
+        return torch.zeros(())
+    mesh, moved = model.geometry.mesh, response.displacement
+    return schedule.overlap_weight * overlap_penalty(mesh, model.points(), moved, schedule.clearance, response.middles).mean()
 
 
 def opening(iteration: int, ramped: float) -> float:

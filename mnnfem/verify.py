@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.body import Body
-from mnnfem.geometry import Geometry
-from mnnfem.guard import Guard
+from mnnfem.geometry import finer
 from mnnfem.mesh import Mesh
 from mnnfem.plant import Plant
-from mnnfem.refine import refined
 from mnnfem.task import Watched
 from mnnfem.trainer import Evaluation, evaluate
 
@@ -85,14 +83,8 @@ def verify(
 
 
 def on_finer_mesh(model: Autoencoder, make: Callable[[Mesh], Body], refinements: int) -> Autoencoder:
-    """The same network and design with a body whose every element is cut `refinements` times."""
-    mesh = replace(model.geometry.mesh, points=model.points().detach().numpy())
+    """The same network and design, not copies, with a body whose every element is cut `refinements` times."""
+    geometry = model.geometry
     for _ in range(refinements):
-        mesh = refined(mesh)
-    made_at, points = model.design.detach().numpy().copy(), torch.from_numpy(mesh.points)
-
-    def still(design: torch.Tensor) -> torch.Tensor:
-        return points
-
-    geometry = Geometry(mesh, model.geometry.parameters, still, made_at, model.geometry.build)
-    return model.on(Plant(geometry, make, Guard(0.0, 0.0), model.plant.ensemble))
+        geometry = finer(geometry)
+    return model.on(Plant(geometry, make, model.plant.guard, model.plant.ensemble))

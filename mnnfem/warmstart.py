@@ -10,6 +10,7 @@ from mnnfem.equilibrium import Solution, Start
 from mnnfem.mesh import Floats
 
 CAPACITY = 64
+FEW = 16  # where a solution's factor is large
 
 
 class Library:

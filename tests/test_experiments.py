@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvista
 import torch
 from mpi4py import MPI
 from PIL import Image
 
 from mnnfem.body import Body
 from mnnfem.errors import InputError
-from mnnfem.experiment import Experiment
 from mnnfem.guard import Guard
+from mnnfem.plan import Experiment
 from mnnfem.refine import refined
 from mnnfem.verify import verify
 from workflows import evaluate, rotation, shape_matching
@@ -37,7 +38,7 @@ def short_films() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "shapes"
-    shape_matching.main([*TINY, "--middle", "1", "--out", str(folder)])
+    shape_matching.main([*TINY, "--middle", "1", "--fine-iterations", "1", "--out", str(folder)])
     return folder
 
 
@@ -45,11 +46,11 @@ def result(run: Path) -> dict:
     return json.loads((run / "result.json").read_text())
 
 
-def promised(run: Path) -> None:
-    """What every run leaves."""
+def promised(run: Path, fine: int = 0) -> None:
+    """What every run leaves, `fine` steps on a finer mesh among them."""
     found = result(run)
     assert found["heldout"]["n"] == 3
-    assert found["solver"]["solves"] == 2 * (2 * 2 + 2 * 3)
+    assert found["solver"]["solves"] == 2 * (2 * 2 + 2 * 3) + 2 * fine
     assert found["solver"]["failed"] == found["solver"]["uncertified"] == 0
     for picture in ("design.png", "targets.png", "loss.png"):
         with Image.open(run / picture) as image:
@@ -59,12 +60,15 @@ def promised(run: Path) -> None:
 
 
 def test_a_shape_run(shapes: Path) -> None:
-    promised(shapes)
+    promised(shapes, fine=1)
     found = result(shapes)
     assert found["task"] == "shape_matching"
     assert 0.2 < found["do_nothing"] < 0.5
     assert found["heldout"]["after"] < found["do_nothing"]
     assert json.loads((shapes / "settings.json").read_text())["workflow"] == "shape_matching"
+    arms = [json.loads(line)["arm"] for line in (shapes / "metrics.jsonl").read_text().splitlines()]
+    assert arms == ["learned geometry"] * 2 + ["learned geometry, finer mesh"] + ["frozen geometry"] * 2
+    assert pyvista.read(shapes / "fields/target_1.vtu").n_cells == 4 * 576
 
 
 def test_a_rotation_run_with_two_controls(tmp_path: Path) -> None:
@@ -106,7 +110,7 @@ def test_evaluate_gives_the_run_again_and_its_error_on_a_finer_mesh(shapes: Path
     evaluate.main([str(shapes)])
     found = result(shapes / "refined_1")
     assert found["coarse"]["error"] == pytest.approx(result(shapes)["heldout"]["after"], rel=1e-9)
-    assert found["elements"] == 4 * 576
+    assert found["elements"] == 16 * 576  # the run ended on a finer mesh itself
     assert 0 < abs(found["fine"]["error"] - found["coarse"]["error"]) < 0.01
     assert 0 < found["apart"] < 1.0
     assert found["fine"]["failed"] == found["fine"]["uncertified"] == 0

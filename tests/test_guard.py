@@ -25,12 +25,13 @@ from mnnfem.material import NeoHookean
 from mnnfem.mesh import Mesh
 from mnnfem.outline import Outline, outlined
 from mnnfem.parameters import alike
+from mnnfem.plan import body_makers
 from mnnfem.plant import Plant
 from mnnfem.quality import mean_ratios, measure_ratios
 from mnnfem.runfolder import RunFolder
 from mnnfem.solid import Solid
 from mnnfem.task import Translation
-from mnnfem.trainer import train
+from mnnfem.trainer import Schedule, train
 from mnnfem.transfer import Transfer, locate
 from mnnfem.warmstart import Library
 from tests.conftest import panel_boundary, strip
@@ -159,7 +160,7 @@ def test_training_goes_on_through_a_new_mesh(panel: Geometry, tmp_path: Path) ->
     losses, trained = [], None
     for guard in (Guard(), Guard(quality=0.3)):
         trained = model(panel, guard)
-        steps = list(train(trained, Translation(), torch.Generator().manual_seed(0), 6, 2, 0.003, 0.08, Library()))
+        steps = list(train(trained, Translation(), torch.Generator().manual_seed(0), Schedule(6, 2, 0.003, 0.08), Library()))
         losses.append([step.loss for step in steps])
         renewals = [step for step in steps if step.renewal]
         assert bool(renewals) == (guard.quality == 0.3)
@@ -221,7 +222,7 @@ def test_the_event_is_in_the_metrics_and_on_the_screen(tmp_path: Path, capsys: p
         plan,
         settings,
         Ensemble.alone(),
-        lambda mesh: Body(mesh, plan.law, plan.boundary, comm=MPI.COMM_SELF),
+        body_makers(plan.law, plan.boundary, Ensemble.alone(), settings.batch),
         plan.task.sample(1, torch.Generator()),
         folder,
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from geometries.extruded import extruded
 from geometries.star_pores import star_pores
-from mnnfem.geometry import Geometry
+from mnnfem.geometry import Geometry, finer
 from mnnfem.mesh import Mesh, signed_measures
 from mnnfem.quality import mean_ratios
 from mnnfem.refine import refined
@@ -58,3 +59,19 @@ def test_a_moved_body_is_refined_where_it_is_now(geometry: Geometry) -> None:
     assert signed_measures(refined(geometry.mesh, moved).points, refined(geometry.mesh).cells).sum() == pytest.approx(
         1.5**geometry.mesh.dim * signed_measures(geometry.mesh.points, geometry.mesh.cells).sum()
     )
+
+
+def test_the_finer_geometry_is_the_same_body_at_every_design(geometry: Geometry) -> None:
+    """Its nodes are those of the refined mesh at any design, a new mesh is refined too, and its gradient is exact."""
+    fine = finer(geometry)
+    rng = np.random.default_rng(4)
+    start, direction = geometry.parameters.random(rng), 0.01 * rng.normal(size=len(geometry.parameters))
+    points = fine.points(torch.from_numpy(start))
+    assert fine.points(torch.from_numpy(fine.made_at)).numpy() == pytest.approx(fine.mesh.points)
+    coarse = geometry.points(torch.from_numpy(start)).numpy()
+    assert points.numpy() == pytest.approx(refined(geometry.mesh, coarse).points)
+    assert len(fine.rebuilt(start).mesh.cells) == 2**fine.mesh.dim * len(geometry.rebuilt(start).mesh.cells)
+    design, weights = torch.from_numpy(start).requires_grad_(), torch.from_numpy(rng.normal(size=points.shape))
+    (weights * fine.motion(design)).sum().backward()
+    up, down = (float((weights * fine.motion(torch.from_numpy(start + h * direction))).sum()) for h in (1e-3, -1e-3))
+    assert float(design.grad.numpy() @ direction) == pytest.approx((up - down) / 2e-3, rel=1e-7)

@@ -43,7 +43,9 @@ class DigitSettings(ShowSettings):
     bound: float = setting(20.0, "largest displacement of a driven face", unit="mm", low=0.1, high=30)
 
 
-PRESETS = {"paper": {"iterations": 300, "image_iterations": 400, "batch": 16, "states": 500, "heldout": 2000}}
+PRESETS = {
+    "paper": {"iterations": 200, "fine_iterations": 60, "image_iterations": 30, "states": 500, "heldout": 2000},
+}
 
 
 def experiment(settings: DigitSettings) -> Display:

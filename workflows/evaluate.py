@@ -17,12 +17,12 @@ from mpi4py import MPI
 from mnnfem import checkpoint, results, visualise
 from mnnfem.ensemble import Ensemble
 from mnnfem.errors import InputError, unknown_name
-from mnnfem.experiment import Experiment, Settings, body_maker
 from mnnfem.guard import Guard
+from mnnfem.plan import Experiment, Settings, body_maker, body_makers
 from mnnfem.runfolder import RunFolder
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.trainer import follow
-from mnnfem.verify import verify
+from mnnfem.verify import on_finer_mesh, verify
 from mnnfem.warmstart import Library
 
 EXAMPLES = """examples:
@@ -67,9 +67,12 @@ def main(argv: Sequence[str]) -> None:
         raise InputError("Which run? Give its folder first: evaluate.py RUN [--refine 1], see --help.")
     experiment, settings = reopened(run)
     task, ensemble = experiment.task, Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
-    make = body_maker(experiment.law, experiment.boundary, ensemble, settings.batch)
-    model = experiment.model(make, Guard(settings.least_quality), ensemble)
+    law, boundary = experiment.law, experiment.boundary
+    makers, make = body_makers(law, boundary, ensemble, settings.batch), body_maker(law, boundary, ensemble, 1)
+    model = experiment.model(makers.first, Guard(settings.least_quality), ensemble)
     checkpoint.load(run, model)
+    if settings.fine_iterations:
+        model = on_finer_mesh(model, makers.finer, 1)
     folder = RunFolder(Path(told.out or run / f"refined_{told.refine}"), ensemble.world)
     targets = experiment.held_out(told.heldout or settings.heldout)
     verified = verify(model, task, targets, make, told.refine)
@@ -77,7 +80,7 @@ def main(argv: Sequence[str]) -> None:
     film = follow(verified.model, task, experiment.path, Library())
     if not ensemble.root:
         return
-    scene = visualise.Scene(verified.model.geometry.mesh, experiment.boundary, verified.model.points().detach().numpy())
+    scene = visualise.Scene(verified.model.geometry.mesh, boundary, verified.model.points().detach().numpy())
     visualise.path_film(folder.file("path.gif"), scene, results.views(task, film, experiment.path))
     print(f"{verified.sentences(task.unit)}\neverything is in {folder.path}")
 

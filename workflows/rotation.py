@@ -1,7 +1,7 @@
 """Rotation: a 7x7 cellular panel learns to turn its centre by any angle of a range.
 
-The network reads the angle and pushes opposite sides of the panel against each other; the pore shapes turn that into
-the wanted rotation. One control (left and right side) serves 0 to 45 degrees, two (bottom and top too) -30 to 30.
+The network reads the angle and presses or pulls opposite sides of the panel; the pore shapes turn that into the wanted
+rotation. One control (left and right side) serves 0 to 45 degrees, two (bottom and top too) -30 to 30.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ import torch
 from geometries.star_pores import star_pores
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.errors import InputError
-from mnnfem.experiment import Experiment, Settings, run
+from mnnfem.experiment import run
+from mnnfem.plan import Experiment, Settings
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.task import Rotation
 
 EXAMPLES = """examples:
   ./run python workflows/rotation.py                       one control, minutes on 2 cores
   ./run python workflows/rotation.py --controls double     two controls
-  ./run python workflows/rotation.py --push normal         the sides are pressed or pulled, not sheared: harder
+  ./run python workflows/rotation.py --push tangential     the sides are sheared, not pressed or pulled: harder
   ./run python workflows/rotation.py --frozen-geometry     the ablation: network only
   ./run python workflows/rotation.py --scale paper --out runs/rotation/paper
-                                                           1000 steps of 16 targets
+                                                           400 steps of 8 targets, 40 on a finer mesh
 """
 RANGES = {"single": (0.0, 45.0), "double": (-30.0, 30.0)}  # degrees
 BOUNDS = {"single": 40.0, "double": 30.0}  # mm
@@ -35,15 +36,18 @@ FRAMES = 48
 @dataclass(frozen=True)
 class RotationSettings(Settings):
     iterations: int = setting(300, "optimiser steps", low=1)
+    network_rate: float = setting(0.005, "Adam rate of the network's weights", low=0, high=1)
+    design_rate: float = setting(0.02, "Adam rate of the design", low=0, high=1)
+    overlap_penalty: float = setting(0.2, "weight of walls that come too near each other: error per mm^3", low=0)
     ramp: float = setting(0.2, "share of the steps over which the controls' bounds open from 40 %", low=0, high=1)
     controls: str = setting("single", "pairs of sides that move against each other", choices=tuple(RANGES))
-    push: str = setting("tangential", "how a pair moves: along its sides, or at right angles", choices=("tangential", "normal"))
+    push: str = setting("normal", "how a pair moves: across its sides or along them", choices=("normal", "tangential"))
     bound: float = setting(0.0, "largest displacement of a side; 0 is 40, with two controls 30", unit="mm", low=0, high=80)
     cells: int = setting(7, "along the panel's side, odd", low=3, high=15)
     driven: int = setting(3, "of them are driven, those in the middle", low=1, high=13)
 
 
-PRESETS = {"paper": {"iterations": 1000, "batch": 16}}
+PRESETS = {"paper": {"iterations": 400, "batch": 8, "fine_iterations": 40}}
 
 
 def experiment(settings: RotationSettings) -> Experiment:

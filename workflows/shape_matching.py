@@ -14,7 +14,8 @@ import torch
 
 from geometries.big_pore import big_pore
 from mnnfem.boundary import Boundary, Drive
-from mnnfem.experiment import Experiment, Settings, run
+from mnnfem.experiment import run
+from mnnfem.plan import Experiment, Settings
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.shapes import ShapeMatching
 
@@ -22,7 +23,7 @@ EXAMPLES = """examples:
   ./run python workflows/shape_matching.py                      minutes on 2 cores
   ./run python workflows/shape_matching.py --frozen-geometry    the ablation: network only
   ./run python workflows/shape_matching.py --scale paper --out runs/shape_matching/paper
-                                                                2000 steps of 16 targets
+                                                                700 steps of 8 targets, 30 on a finer mesh
 """
 INWARD = {"left": (1.0, 0.0), "right": (-1.0, 0.0), "bottom": (0.0, 1.0), "top": (0.0, -1.0)}
 FRAMES, FILM_SEED = 48, 7
@@ -34,12 +35,13 @@ class ShapeSettings(Settings):
     batch: int = setting(8, "fresh targets in each step", low=1)
     network_rate: float = setting(0.001, "Adam rate of the network's weights", low=0, high=1)
     design_rate: float = setting(0.01, "Adam rate of the design", low=0, high=1)
+    overlap_penalty: float = setting(0.005, "weight of walls that come too near each other: radii per mm^3", low=0)
     bound: float = setting(30.0, "largest displacement of a driven face", unit="mm", low=0.1, high=60)
     cells: int = setting(7, "along the panel's side, odd", low=3, high=15)
     middle: int = setting(3, "cells along the big pore's side, odd", low=1, high=13)
 
 
-PRESETS = {"paper": {"iterations": 2000, "batch": 16}}
+PRESETS = {"paper": {"iterations": 700, "batch": 8, "fine_iterations": 30}}
 
 
 def experiment(settings: ShapeSettings) -> Experiment:

@@ -14,7 +14,8 @@ import torch
 
 from geometries.star_pores import star_pores
 from mnnfem.boundary import Boundary, Drive
-from mnnfem.experiment import Experiment, Settings, run
+from mnnfem.experiment import run
+from mnnfem.plan import Experiment, Settings
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.task import Translation
 
@@ -22,7 +23,7 @@ EXAMPLES = """examples:
   ./run python workflows/translation.py                      minutes on 2 cores
   ./run python workflows/translation.py --frozen-geometry    the ablation: network only
   ./run python workflows/translation.py --scale paper --seed 3 --out runs/translation/paper3
-                                                             1000 steps of 16 targets
+                                                             1200 steps of 8 targets, 60 on a finer mesh
 """
 
 
@@ -32,7 +33,7 @@ class TranslationSettings(Settings):
     bound: float = setting(40.0, "largest displacement of a driven face", unit="mm", low=0.1, high=80)
 
 
-PRESETS = {"paper": {"iterations": 1000, "batch": 16}}
+PRESETS = {"paper": {"iterations": 1200, "batch": 8, "fine_iterations": 60}}
 
 
 def experiment(settings: TranslationSettings) -> Experiment:

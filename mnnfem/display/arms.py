@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import torch
@@ -13,14 +14,15 @@ from mnnfem.display.assignment import Assignment
 from mnnfem.display.images import Shares
 from mnnfem.display.segments import LIT, margins, read
 from mnnfem.display.windows import Windows
-from mnnfem.experiment import Settings
 from mnnfem.geometry import Geometry
 from mnnfem.material import NeoHookean
 from mnnfem.mesh import Mesh
+from mnnfem.plan import Settings
 from mnnfem.settings import setting
-from mnnfem.trainer import Evaluation, Step
+from mnnfem.trainer import Evaluation, Schedule, Step
 
 ALL = torch.arange(len(LIT))  # the ten digits
+SLOWER = 0.1  # rates of radii and colours when images follow the digits, over those before
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,23 @@ class ShowSettings(Settings):
     epochs: int = setting(100, "of the network alone, of at most 2,000 images each", low=1)
     heldout: int = setting(360, "images of the test, at most all that were set aside", low=1)
     colour_spacing: float = setting(10.0, "of the grid of colours", unit="mm", low=1, high=50)
+    overlap_penalty: float = setting(0.1, "weight of walls that come too near each other: colours per mm^3", low=0)
+
+    def digit_schedule(self, frozen: bool) -> Schedule:
+        """Of the ten digits, all in each step."""
+        return dataclasses.replace(
+            self.schedule(frozen), batch=len(ALL), network_rate=self.control_rate, readout_rate=self.colour_rate
+        )
+
+    def image_schedule(self, frozen: bool) -> Schedule:
+        """Of the images, which follow the digits: radii and colours are to be kept."""
+        digits = self.schedule(frozen)
+        return dataclasses.replace(
+            digits,
+            iterations=self.image_iterations,
+            design_rate=SLOWER * digits.design_rate,
+            readout_rate=SLOWER * self.colour_rate,
+        )
 
 
 @dataclass(frozen=True)
@@ -84,20 +103,28 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Arm:
-    """One trained display: the ten digits after their stage, and the images, if any, after theirs; training in seconds.
+class Tested:
+    """What a trained display shows.
 
-    steps   by stage;   finer   the ten digits on a mesh of four times the elements
-    head    the network's own accuracy on the tested images, by the nearest of its ten states
+    classes  the ten digits, by their own controls;   finer  the same on a mesh of four times the elements
+    images   of the test, if there are any, by the network's controls
+    head     the network's own accuracy on them, by the nearest of its ten states
     """
 
-    model: Autoencoder
-    steps: dict[str, list[Step]]
-    controls: torch.Tensor
     classes: Shown
     finer: Shown
     images: Shown | None
     head: float | None
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One trained display: steps by stage, the ten digits' controls (10, c) mm, tests; training and evaluation in seconds."""
+
+    model: Autoencoder
+    steps: dict[str, list[Step]]
+    controls: torch.Tensor
+    tests: Tested
     training: float
     evaluation: float
 

@@ -35,17 +35,17 @@ class Shares:
     test: Images
 
 
-def load(name: str) -> Shares:
+def load(name: str, seed: int = SPLIT_SEED) -> Shares:
     """`digits`: 1,797 of 8 x 8 from scikit-learn; `mnist`: 70,000 of 28 x 28 by torchvision.
 
-    InputError where the package that has them is missing.
+    `seed` divides them. InputError where the package that has them is missing.
     """
-    return shares(*(_mnist() if name == "mnist" else _digits()))
+    return shares(*(_mnist() if name == "mnist" else _digits()), seed)
 
 
-def shares(pixels: Floats, digits: Ints) -> Shares:
-    """Images (n, inputs) and what they show (n,), shuffled by a fixed seed and divided."""
-    order = np.random.default_rng(SPLIT_SEED).permutation(len(digits))
+def shares(pixels: Floats, digits: Ints, seed: int = SPLIT_SEED) -> Shares:
+    """Images (n, inputs) and what they show (n,), shuffled and divided."""
+    order = np.random.default_rng(seed).permutation(len(digits))
     parts = np.split(order, [3 * len(order) // 5, 4 * len(order) // 5])
     return Shares(*(Images(torch.from_numpy(pixels[part]), torch.from_numpy(digits[part])) for part in parts))
 

@@ -13,16 +13,18 @@ import torch
 from mpi4py import MPI
 
 from mnnfem import checkpoint, visualise
-from mnnfem.display.arms import ALL, Arm, Display, Shown, ShowSettings, Start
+from mnnfem.body import Body
+from mnnfem.display.arms import ALL, Arm, Display, Shown, ShowSettings, Start, Tested
 from mnnfem.display.gallery import Picture, gallery
 from mnnfem.display.segments import LIT, best_constant, read
 from mnnfem.display.show import Show
 from mnnfem.display.training import begin, train_display
 from mnnfem.ensemble import Ensemble
 from mnnfem.errors import EquilibriumError
-from mnnfem.experiment import FROZEN, LEARNED, body_maker, default_folder
+from mnnfem.experiment import FROZEN, LEARNED, default_folder
 from mnnfem.fabricate.extrude import write_stl
 from mnnfem.fields import FieldWriter
+from mnnfem.plan import body_makers
 from mnnfem.runfolder import RunFolder
 from mnnfem.trainer import Evaluation, Step
 from mnnfem.versions import versions
@@ -35,20 +37,20 @@ def run(display: Display, settings: ShowSettings, began: float) -> RunFolder:
     folder = RunFolder(Path(ensemble.agree(settings.out or default_folder(Show.name, settings))), ensemble.world)
     folder.write_json("settings.json", {"workflow": Show.name, **dataclasses.asdict(settings)})
 
-    make = body_maker(display.law, display.boundary, ensemble, max(settings.batch, len(ALL)))
-    body = make(display.geometry.mesh)
+    makers = body_makers(display.law, display.boundary, ensemble, max(settings.batch, len(ALL)))
+    body = makers.first(display.geometry.mesh)
     setup = time.perf_counter() - began
     start = begin(display, settings, body, ensemble)
     arms = {}
     for name in (FROZEN,) if settings.frozen_geometry else (LEARNED, FROZEN):
-        arms[name] = train_display(name, display, settings, start, ensemble, make, folder)
+        arms[name] = train_display(name, display, settings, start, ensemble, makers, folder)
         if len(arms) == 1:
             state = {"task": Show.name, "seed": settings.seed, "controls": arms[name].controls.tolist()}
             checkpoint.save(folder, arms[name].model, state)
     result = summary(settings, start, arms, setup)
     folder.write_json("result.json", result)
     if ensemble.root:
-        draw(folder, display, arms, make, settings)
+        draw(folder, display, arms, settings)
         print(sentences(result, folder))
     return folder
 
@@ -56,25 +58,24 @@ def run(display: Display, settings: ShowSettings, began: float) -> RunFolder:
 def summary(settings: ShowSettings, start: Start, arms: Mapping[str, Arm], setup: float) -> dict[str, Any]:
     """`result.json`: `digits` of the ten digits' own controls, also on a finer mesh; `images` of the network's, or null."""
     arm, frozen = next(iter(arms.values())), arms[FROZEN]
-    tests = [one.evaluation for each in arms.values() for one in (each.classes, each.finer, each.images) if one is not None]
+    tests = [
+        one.evaluation
+        for each in arms.values()
+        for one in (each.tests.classes, each.tests.finer, each.tests.images)
+        if one is not None
+    ]
     steps = [step for each in arms.values() for stage in each.steps.values() for step in stage]
     every: list[Step | Evaluation] = [*steps, *tests]
-    shown = arm.images or arm.classes
+    shown = arm.tests.images or arm.tests.classes
     idle = (torch.full_like(shown.seen, 0.5) - LIT[shown.digits]).abs().sum(dim=1).mean()
     return {
         "task": Show.name,
         "unit": Show.unit,
         "seed": settings.seed,
-        "digits": _figures(arm.classes),
-        "finer_mesh": _figures(arm.finer),
-        "images": None if arm.images is None else {**_figures(arm.images), "network_accuracy": arm.head},
+        **_tests(arm.tests),
         "do_nothing": float(idle),
         "best_constant": best_constant(shown.digits),
-        "frozen_geometry": {
-            "digits": _figures(frozen.classes),
-            "finer_mesh": _figures(frozen.finer),
-            "images": None if frozen.images is None else {**_figures(frozen.images), "network_accuracy": frozen.head},
-        },
+        "frozen_geometry": _tests(frozen.tests),
         "bank": {
             "states": len(start.states.controls),
             "failed": start.states.failed,
@@ -101,6 +102,14 @@ def summary(settings: ShowSettings, start: Start, arms: Mapping[str, Arm], setup
             "warm_starts": sum(step.warm for step in steps),
         },
         "versions": versions(),
+    }
+
+
+def _tests(tests: Tested) -> dict[str, Any]:
+    return {
+        "digits": _figures(tests.classes),
+        "finer_mesh": _figures(tests.finer),
+        "images": None if tests.images is None else {**_figures(tests.images), "network_accuracy": tests.head},
     }
 
 
@@ -144,20 +153,26 @@ def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
     return "\n".join([*lines, f"everything is in {folder.path}: look at digits.png, or open fields/digits.pvd in ParaView"])
 
 
-def draw(folder: RunFolder, display: Display, arms: Mapping[str, Arm], make: Any, settings: ShowSettings) -> None:
+def draw(folder: RunFolder, display: Display, arms: Mapping[str, Arm], settings: ShowSettings) -> None:
     """Pictures of the first arm, its ten states for ParaView, and its body as STL."""
     arm = next(iter(arms.values()))
-    curves = {f"ten digits, {name}": [step.loss for step in one.steps["digits"]] for name, one in arms.items()}
+    curves = {
+        f"ten digits, {name}": [step.loss for what, stage in one.steps.items() if what != "images" for step in stage]
+        for name, one in arms.items()
+    }
     visualise.loss_figure(folder.file("loss.png"), curves, LIT.shape[1] / 2, Show.unit)
     mesh, points = arm.model.geometry.mesh, arm.model.points().detach().numpy()
     visualise.design_figure(folder.file("design.png"), visualise.Scene(mesh, display.boundary, points))
-    _gallery(folder, "digits.png", display, arm.classes, ALL)
-    if arm.images is not None and display.images is not None:
-        first = [int((arm.images.digits == digit).nonzero()[0]) for digit in arm.images.digits.unique()]
-        _gallery(folder, "images.png", display, arm.images, torch.tensor(first), display.images.test.pixels)
-    solved = [one for one in arm.classes.evaluation.response.outcome if not isinstance(one, EquilibriumError)]
+    _gallery(folder, "digits.png", display, arm.tests.classes, ALL)
+    images = arm.tests.images
+    if images is not None and display.images is not None:
+        first = [int((images.digits == digit).nonzero()[0]) for digit in images.digits.unique()]
+        _gallery(folder, "images.png", display, images, torch.tensor(first), display.images.test.pixels)
+    solved = [one for one in arm.tests.classes.evaluation.response.outcome if not isinstance(one, EquilibriumError)]
     if arm.model.plant.ensemble.group.size == 1:  # fields are written from one rank
-        FieldWriter(make(mesh).solid).write_series(folder.file("fields/digits.pvd"), solved)
+        body = arm.model.plant.physics
+        assert isinstance(body, Body)
+        FieldWriter(body.solid).write_series(folder.file("fields/digits.pvd"), solved)
     write_stl(folder.file("design.stl"), mesh, points, settings.thickness)
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,7 +13,7 @@ from mnnfem.body import Body
 from mnnfem.bridge import Bridge
 from mnnfem.controller import Controller
 from mnnfem.display import bank
-from mnnfem.display.arms import ALL, Arm, Display, Shown, ShowSettings, Start, size_of
+from mnnfem.display.arms import ALL, Arm, Display, Shown, ShowSettings, Start, Tested, size_of
 from mnnfem.display.assignment import assign
 from mnnfem.display.choice import Choice
 from mnnfem.display.colours import Colours
@@ -27,14 +25,15 @@ from mnnfem.display.windows import marks
 from mnnfem.ensemble import Ensemble
 from mnnfem.experiment import FROZEN, followed
 from mnnfem.guard import Guard
-from mnnfem.mesh import Mesh
+from mnnfem.plan import Makers, body_maker
 from mnnfem.plant import Plant
 from mnnfem.runfolder import RunFolder
-from mnnfem.trainer import evaluate, train
+from mnnfem.trainer import Schedule, Step, adam, evaluate, train
 from mnnfem.verify import on_finer_mesh
-from mnnfem.warmstart import Library
+from mnnfem.warmstart import CAPACITY, FEW, Library
 
-SLOWER = 0.1  # rates of radii and colours when images follow the digits, over those before: they are to be kept
+HIDDEN = (100, 100)
+EACH = Images(torch.eye(len(ALL), dtype=torch.float64), ALL)  # the ten digits, told by their number
 WITHIN = 0.97  # of the bounds: where a table of controls begins, as tanh has no slope at them
 
 
@@ -65,76 +64,80 @@ def train_display(
     settings: ShowSettings,
     start: Start,
     ensemble: Ensemble,
-    make: Callable[[Mesh], Body],
+    makers: Makers,
     folder: RunFolder,
 ) -> Arm:
-    """Train one arm: controls, colours and radii for the ten digits, then a network with all of these for images."""
+    """Train one arm: controls, colours and radii for the ten digits, then a network with all of these for images; test it."""
+    began, frozen = time.perf_counter(), name == FROZEN
     torch.manual_seed(settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
     bounds = [drive.bound for drive in display.boundary.drives]
     colours = Colours(size_of(display.geometry), settings.colour_spacing)
     with torch.no_grad():
         colours.logits.copy_(start.chosen.logits)
-    plant = Plant(display.geometry, make, Guard(settings.least_quality), ensemble)
+    plant = Plant(display.geometry, makers.first, Guard(settings.least_quality), ensemble)
     model = Autoencoder(table(start.controls, bounds), plant, display.law, colours)
-    design_rate = 0.0 if name == FROZEN else settings.design_rate
-    steps, clock = {}, [time.perf_counter()]
+    steps: dict[str, list[Step]] = {}
+    optimiser = adam(model)
 
-    def stage(what: str, task: Show, iterations: int, batch: int, rate: float, share: float) -> None:
-        loop = train(
-            model,
-            task,
-            generator,
-            iterations,
-            batch,
-            rate,
-            share * design_rate,
-            starts=Library(),
-            overlap_weight=settings.overlap_penalty,
-            most_failed=settings.most_failed,
-            ramp=settings.ramp,
-            readout_rate=share * settings.colour_rate,
-        )
-        steps[what] = followed(loop, iterations, f"{name}, {what}", task, model, settings.seed, folder)
-        clock.append(time.perf_counter())
+    def stage(what: str, images: Images, schedule: Schedule) -> None:
+        task = Show(display.windows, colours, model.plant, images.pixels, images.digits)
+        starts = Library(FEW if settings.fine_iterations else CAPACITY)
+        loop = train(model, task, generator, schedule, starts, optimiser)
+        steps[what] = followed(loop, schedule, f"{name}, {what}", task, model, settings.seed, folder)
 
-    digits = Show(display.windows, colours, plant, torch.eye(len(ALL), dtype=torch.float64), ALL)
-    stage("digits", digits, settings.iterations, len(ALL), settings.control_rate, 1.0)
-    classes, controls = show(model, digits, ALL), model.controller(digits.images).detach()
-    fine = on_finer_mesh(model, make, 1)
-    finer = show(fine, replace(digits, plant=fine.plant), ALL)
-    clock.append(time.perf_counter())
+    schedule = settings.digit_schedule(frozen)
+    stage("digits", EACH, schedule)
+    if settings.fine_iterations:
+        model = on_finer_mesh(model, makers.finer, 1)
+        stage("digits, finer mesh", EACH, settings.fine_schedule(schedule))
+    controls = model.controller(EACH.pixels).detach()
+    if display.images is not None:
+        network = recogniser(display.images.train.pixels.shape[1])
+        learn(network, display.images.train, display.images.validation, settings.epochs, generator)
+        model.controller = choice = Choice(network, controls, bounds)
+        model.agree_()
+        optimiser = adam(model)
+        stage("images", display.images.train, settings.image_schedule(frozen))
+        controls = choice.states()
+    trained = time.perf_counter()
+    tests = tested(model, controls, display, settings.heldout)
+    return Arm(model, steps, controls, tests, trained - began, time.perf_counter() - trained)
+
+
+def tested(model: Autoencoder, controls: torch.Tensor, display: Display, count: int) -> Tested:
+    """What the trained body shows: the ten digits under `controls` (10, c) mm, here and on a finer mesh, and test images."""
+    assert isinstance(model.readout, Colours)
+    told = table(controls, model.controller.bounds.tolist(), within=1.0 - 1e-9)
+    here = Autoencoder(told, model.plant, display.law, model.readout)
+    here.design = model.design
+    make = body_maker(display.law, display.boundary, model.plant.ensemble, 1)
+    classes, finer = (shown(one, display, EACH) for one in (here, on_finer_mesh(here, make, 1)))
     if display.images is None:
-        return Arm(model, steps, controls, classes, finer, None, None, clock[1] - clock[0], clock[2] - clock[1])
-
-    shares = display.images
-    network = recogniser(shares.train.pixels.shape[1])
-    learn(network, shares.train, shares.validation, settings.epochs, generator)
-    model.controller = choice = Choice(network, controls, bounds)
-    model.agree_()
-    images = Show(display.windows, colours, plant, shares.train.pixels, shares.train.digits)
-    stage("images", images, settings.image_iterations, settings.batch, settings.network_rate, SLOWER)
-    test = Images(shares.test.pixels[: settings.heldout], shares.test.digits[: settings.heldout])
-    shown = show(model, Show(display.windows, colours, plant, test.pixels, test.digits), torch.arange(len(test.digits)))
-    head = head_accuracy(choice, test, choice.states())
-    seconds = np.diff([*clock, time.perf_counter()])
-    trained, tested = float(seconds[0] + seconds[2]), float(seconds[1] + seconds[3])
-    return Arm(model, steps, controls, classes, finer, shown, head, trained, tested)
+        return Tested(classes, finer, None, None)
+    test = Images(display.images.test.pixels[:count], display.images.test.digits[:count])
+    return Tested(classes, finer, shown(model, display, test), head_accuracy(model.controller, test, controls))
 
 
-def table(controls: torch.Tensor, bounds: list[float]) -> Controller:
-    """A controller of no hidden layer, whose input k alone (a row of the unit matrix) gives the controls (k, c) mm."""
+def table(controls: torch.Tensor, bounds: list[float], within: float = WITHIN) -> Controller:
+    """A controller of no hidden layer, whose input k alone (a row of the unit matrix) gives the controls (k, c) mm.
+
+    Those beyond `within` of the bounds are taken back to it.
+    """
     controller = Controller(len(controls), bounds, hidden=())
     weight, bias = controller.parameters()
     with torch.no_grad():
-        weight.copy_(torch.atanh((controls / controller.bounds).clamp(-WITHIN, WITHIN)).T)
+        weight.copy_(torch.atanh((controls / controller.bounds).clamp(-within, within)).T)
         bias.zero_()
     return controller
 
 
 @torch.no_grad()
-def show(model: Autoencoder, task: Show, targets: torch.Tensor) -> Shown:
+def shown(model: Autoencoder, display: Display, images: Images) -> Shown:
     """What the windows show for these images, every equilibrium ramped from rest."""
-    tested = evaluate(model, task, targets)
-    response = tested.response.moved_to(tested.displacement)
-    return Shown(model.geometry.mesh, tested, task.seen(response), task.digits[targets], task.colours(response.points))
+    assert isinstance(model.readout, Colours)
+    task = Show(display.windows, model.readout, model.plant, images.pixels, images.digits)
+    numbers = torch.arange(len(images.digits))
+    found = evaluate(model, task, numbers)
+    response = found.response.moved_to(found.displacement)
+    return Shown(model.geometry.mesh, found, task.seen(response), images.digits, task.colours(response.points))
