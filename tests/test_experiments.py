@@ -14,6 +14,7 @@ import torch
 from mpi4py import MPI
 from PIL import Image
 
+import mnnfem.trainer
 from mnnfem.body import Body
 from mnnfem.errors import InputError
 from mnnfem.guard import Guard
@@ -32,6 +33,7 @@ def short_films() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rotation, "FRAMES", 8)
         patch.setattr(shape_matching, "FRAMES", 8)
+        patch.setattr(mnnfem.trainer, "adam", None)  # a run's trainings go on with one optimiser
         yield
 
 

@@ -15,6 +15,7 @@ from mnnfem.continuation import Effort
 from mnnfem.errors import EquilibriumError
 from mnnfem.geometry import Geometry
 from mnnfem.material import NeoHookean
+from mnnfem.walls import walls_of
 from tests.conftest import as_geometry, panel_boundary, strip
 
 pytestmark = pytest.mark.mpi
@@ -23,14 +24,16 @@ LAW = NeoHookean()
 
 @pytest.mark.parametrize("controls", [(10.0, -15.0), (-20.0, 25.0), (0.0, 0.0)])
 def test_equilibrium_and_gradients_equal_the_serial_ones(panel: Geometry, design: torch.Tensor, controls) -> None:
-    points, seed = panel.points(design).numpy(), np.random.default_rng(1).normal(size=panel.mesh.points.shape)
-    found = []
+    points, rng, found = panel.points(design).numpy(), np.random.default_rng(1), []
+    seed, middles = rng.normal(size=panel.mesh.points.shape), rng.normal(size=walls_of(panel.mesh).edges.shape)
     for comm in (MPI.COMM_SELF, MPI.COMM_WORLD):
         body = Body(panel.mesh, LAW, panel_boundary(), comm=comm)
         solution = body.solve(points, np.array(controls), LAW.values)
-        gradients = body.vjp(solution, seed)
+        gradients = body.vjp(solution, seed, middles)
         assert solution.record.certified
-        found.append([body.displacement(solution), gradients.points, gradients.controls, gradients.material])
+        found.append(
+            [body.displacement(solution), body.middles(solution), gradients.points, gradients.controls, gradients.material]
+        )
     for serial, spread in zip(*found, strict=True):
         assert np.abs(spread - serial).max() <= 1e-9 * max(np.abs(serial).max(), 1e-3)
 
@@ -50,6 +53,8 @@ def test_the_middles_of_edges_have_their_own_displacement(dim: int, degree: int)
     ends = mesh.points[edges]
     expected = field(ends.mean(axis=1)) if degree == 2 else 0.5 * (field(ends[:, 0]) + field(ends[:, 1]))
     assert solid.dofs.at_edges(field(own).ravel(), edges) == pytest.approx(expected)
+    seed = np.random.default_rng(1).normal(size=expected.shape)
+    assert solid.dot(solid.dofs.from_edges(seed, edges), field(own).ravel()) == pytest.approx((seed * expected).sum())
 
 
 def test_a_buckled_column_is_the_same_on_all_ranks() -> None:

@@ -13,7 +13,7 @@ from mnnfem.guard import Guard
 from mnnfem.material import NeoHookean
 from mnnfem.plant import Plant
 from mnnfem.task import Translation
-from mnnfem.trainer import Schedule, evaluate, follow, train
+from mnnfem.trainer import Schedule, adam, evaluate, follow, train
 from mnnfem.warmstart import Library
 
 
@@ -46,6 +46,20 @@ def test_one_step_of_training_is_adam_on_the_mean_error(model: Autoencoder, pane
     torch.manual_seed(0)
     again = Autoencoder(Controller(2, [40.0, 40.0]), model.plant, NeoHookean())
     assert step.loss == pytest.approx(evaluate(again, Translation(), targets).mean, rel=1e-9)
+
+
+def test_a_second_training_goes_on_with_the_moments(model: Autoencoder) -> None:
+    """Its first step is none of the rate's length in every parameter, as a new optimiser's is, and has the new rate."""
+    optimiser, generator, moved = adam(model), torch.Generator().manual_seed(0), []
+    for rate in (0.02, 0.004):
+        start = model.design.detach().clone()
+        steps = train(model, Translation(), generator, Schedule(3, 2, 0.01, rate), optimiser=optimiser)
+        next(steps)
+        moved.append((model.design.detach() - start).abs())
+        list(steps)
+    assert (moved[0] > 0.0199).double().mean() > 0.9
+    assert (moved[1] > 0.00399).double().mean() < 0.5
+    assert 0 < moved[1].max() < 0.01
 
 
 def test_failed_samples_are_left_out_and_counted(model: Autoencoder, panel: Geometry, monkeypatch: pytest.MonkeyPatch) -> None:
