@@ -58,9 +58,9 @@ def main() -> None:
     own: Settings = dataclasses.replace(get_type_hints(build)["settings"](), iterations=arguments.iterations)
     figures: dict[str, float] = {}
     for network, design in itertools.product(FACTORS, FACTORS):
-        rates = {"network_rate": network * own.network_rate, "design_rate": design * own.design_rate}
-        cell = [dataclasses.replace(own, seed=seed, **rates) for seed in range(arguments.seeds)]
-        name = f"network {rates['network_rate']:.2g}, design {rates['design_rate']:.2g}"
+        pair = dataclasses.replace(own, network_rate=network * own.network_rate, design_rate=design * own.design_rate)
+        cell = [dataclasses.replace(pair, seed=seed) for seed in range(arguments.seeds)]
+        name = f"network {pair.network_rate:.2g}, design {pair.design_rate:.2g}"
         figures[name] = fmean(reached(build(settings), settings) for settings in cell)
         print(f"{name}: {figures[name]:.4g}", flush=True)
     middle, best = list(figures.values())[len(figures) // 2], min(figures.values())

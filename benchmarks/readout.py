@@ -56,6 +56,8 @@ def trained(run: Path, display: Display, settings: DigitSettings) -> Autoencoder
 def measure(model: Autoencoder, display: Display, settings: DigitSettings, seed: int) -> dict[str, float]:
     """Figures of a network and shares of its own; each solve starts from the nearest state before."""
     torch.manual_seed(seed)
+    assert isinstance(model.controller, Choice)
+    assert isinstance(model.readout, Colours)
     shares, states = load(settings.images, seed), model.controller.states()
     network = recogniser(shares.train.pixels.shape[1])
     learn(network, shares.train, shares.validation, settings.epochs, torch.Generator().manual_seed(seed))
