@@ -37,8 +37,7 @@ def _near(course: Course, reach: float) -> Passed:
     chord = z[after] - z
     along, ahead = chord / np.abs(chord), z[after] - z[course.before]
     into_void, out_of_point = -1j * along, -1j * ahead / np.abs(ahead)  # the body is on the left
-    lines = shapely.linestrings(np.stack([z.real, z[after].real], 1), np.stack([z.imag, z[after].imag], 1))
-    rows, edges = shapely.STRtree(lines).query(shapely.points(z.real, z.imag), predicate="dwithin", distance=reach)
+    rows, edges = shapely.STRtree(course.lines).query(shapely.points(z.real, z.imag), predicate="dwithin", distance=reach)
     apart = (edges != rows) & (after[edges] != rows)
     rows, edges = rows[apart], edges[apart]
     share = np.clip(((z[rows] - z[edges]) / chord[edges]).real, 0.0, 1.0)

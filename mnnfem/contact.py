@@ -185,14 +185,13 @@ def _graph(a: Ints, b: Ints, count: int) -> sp.coo_matrix:
 def _crossing_chords(course: Course, passed: Ints) -> list[tuple[int, float]]:
     """Chords that cross though none of their ends has passed: row of the end nearest to the other chord, and how near."""
     z, after, least = course.z, course.after, TOUCH * course.walls.size
-    lines = shapely.linestrings(np.stack([z.real, z[after].real], 1), np.stack([z.imag, z[after].imag], 1))
-    a, b = shapely.STRtree(lines).query(lines)
+    a, b = shapely.STRtree(course.lines).query(course.lines)
     kept = (a < b) & (after[a] != b) & (after[b] != a)
     ends = np.stack([a, after[a], b, after[b]])[:, kept]
     across = np.stack([b, b, a, a])[:, kept]
     side = ((z[after[across]] - z[across]).conj() * (z[ends] - z[across])).imag
     crossing = (side[0] * side[1] < 0) & (side[2] * side[3] < 0) & ~np.isin(ends, passed).any(axis=0)
     ends, across = ends[:, crossing], across[:, crossing]
-    away = shapely.distance(shapely.points(z[ends].real, z[ends].imag), lines[across])
+    away = shapely.distance(shapely.points(z[ends].real, z[ends].imag), course.lines[across])
     pick = away.argmin(axis=0), np.arange(away.shape[1])
     return [(int(row), float(depth)) for row, depth in zip(ends[pick], away[pick], strict=True) if depth > least]

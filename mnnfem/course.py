@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import shapely
@@ -64,6 +65,12 @@ class Course:
         turned = np.angle(-behind[at] * along[self.walls.before].conj()) - np.angle(ahead[at] * along.conj())
         angles[at] = self.walls.angles(self.deformed) + turned
         return angles
+
+    @cached_property
+    def lines(self) -> Any:
+        """The chords (k,) as shapely's lines."""
+        z, after = self.z, self.after
+        return shapely.linestrings(np.stack([z.real, z[after].real], 1), np.stack([z.imag, z[after].imag], 1))
 
     @cached_property
     def crossed(self) -> bool:

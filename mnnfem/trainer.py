@@ -154,8 +154,8 @@ def _set_rates(optimiser: torch.optim.Adam, model: Autoencoder, schedule: Schedu
 def _penalty(model: Autoencoder, response: Response, schedule: Schedule) -> torch.Tensor:
     if not schedule.overlap_weight:
         return torch.zeros(())
-    mesh, moved = model.geometry.mesh, response.displacement
-    return schedule.overlap_weight * overlap_penalty(mesh, model.points(), moved, schedule.clearance, response.middles).mean()
+    mesh, points, moved = model.geometry.mesh, response.points, response.displacement
+    return schedule.overlap_weight * overlap_penalty(mesh, points, moved, schedule.clearance, response.middles).mean()
 
 
 def opening(iteration: int, ramped: float) -> float:
