@@ -11,6 +11,7 @@ import torch
 
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.bridge import Response, Starts
+from mnnfem.dealt import dealt
 from mnnfem.errors import EquilibriumError, InputError, TrainingStopped
 from mnnfem.penalty import overlap_penalty
 from mnnfem.plant import Renewal
@@ -154,8 +155,14 @@ def _set_rates(optimiser: torch.optim.Adam, model: Autoencoder, schedule: Schedu
 def _penalty(model: Autoencoder, response: Response, schedule: Schedule) -> torch.Tensor:
     if not schedule.overlap_weight:
         return torch.zeros(())
-    mesh, points, moved = model.geometry.mesh, response.points, response.displacement
-    return schedule.overlap_weight * overlap_penalty(mesh, points, moved, schedule.clearance, response.middles).mean()
+    mesh, clearance = model.geometry.mesh, schedule.clearance
+    curved = () if response.middles is None else (response.middles,)
+
+    def penalty(points: torch.Tensor, moved: torch.Tensor, *middles: torch.Tensor) -> torch.Tensor:
+        return overlap_penalty(mesh, points, moved[None], clearance, middles[0][None] if middles else None)[0]
+
+    each = dealt(model.plant.ensemble, penalty, response.points, (response.displacement, *curved))
+    return schedule.overlap_weight * each.mean()
 
 
 def opening(iteration: int, ramped: float) -> float:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from mpi4py import MPI
 
+from mnnfem.dealt import dealt
 from mnnfem.ensemble import Ensemble
 from mnnfem.errors import InputError
 
@@ -40,3 +42,35 @@ def test_ranks_of_a_group_work_together() -> None:
 def test_groups_that_do_not_divide_the_ranks_are_refused() -> None:
     with pytest.raises(InputError, match="start a multiple of"):
         Ensemble.of(WORLD, WORLD.size + 1)
+
+
+def test_a_function_of_each_sample_has_the_same_value_and_gradient_wherever_it_is_done() -> None:
+    generator = torch.Generator().manual_seed(3)
+    shared, rows, others = (
+        torch.randn(*shape, dtype=torch.float64, generator=generator) for shape in ((4,), (5, 4), (5, 2, 3))
+    )
+    weights = torch.arange(1.0, 6.0, dtype=torch.float64)
+    tensors, done = [one.requires_grad_() for one in (shared, rows, others)], []
+
+    def one(shared: torch.Tensor, row: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+        done.append(1)
+        return (shared * row).sum() ** 2 + (shared.sum() * other).square().sum()
+
+    values = dealt(Ensemble.of(WORLD), one, shared, (rows, others))
+    found = torch.autograd.grad(weights @ values, tensors)
+    assert len(done) <= -(-5 // WORLD.size)
+    direct = torch.stack([one(shared, row, other) for row, other in zip(rows, others, strict=True)])
+    assert torch.equal(values, direct)
+    for slope, wanted in zip(found, torch.autograd.grad(weights @ direct, tensors), strict=True):
+        torch.testing.assert_close(slope, wanted, rtol=1e-13, atol=1e-13)
+    alone = torch.autograd.grad(weights @ dealt(Ensemble.alone(), one, shared, (rows, others)), tensors)
+    assert all(torch.equal(a, b) for a, b in zip(found, alone, strict=True))
+
+
+def test_a_function_that_leaves_an_input_out_has_no_slope_there() -> None:
+    shared, rows = (torch.ones(shape, dtype=torch.float64, requires_grad=True) for shape in ((2,), (3, 2)))
+    dealt(Ensemble.of(WORLD), lambda shared, row: row.sum(), shared, (rows,)).sum().backward()
+    assert shared.grad is not None
+    assert rows.grad is not None
+    assert shared.grad.tolist() == [0, 0]
+    assert rows.grad.tolist() == [[1, 1]] * 3
