@@ -38,6 +38,7 @@ from geometries.tiled import tiled
 from geometries.triangular_lattice import triangular_lattice
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary, Drive
+from mnnfem.formulation import Formulation
 from mnnfem.geometry import Geometry
 from mnnfem.guard import Guard
 from mnnfem.material import NeoHookean
@@ -161,7 +162,7 @@ def _size(points: torch.Tensor, mesh: Mesh) -> torch.Tensor:
 def _body(mesh: Mesh, degree: int = 2) -> Body:
     """Clamped at the bottom, the top pulled."""
     drive = Drive("top", (0.0, 1.0, 0.0)[: mesh.dim], float(np.ptp(mesh.points[:, 1])))
-    return Body(mesh, LAW, Boundary(("bottom",), (drive,)), comm=MPI.COMM_SELF, degree=degree)
+    return Body(mesh, LAW, Boundary(("bottom",), (drive,)), comm=MPI.COMM_SELF, formulation=Formulation(degree))
 
 
 def _energy(mesh: Mesh, control: Floats, degree: int = 2) -> float:

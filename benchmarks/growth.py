@@ -45,12 +45,13 @@ def solve_one(degree: int, size: tuple[int, int, int]) -> dict[str, float]:
     """Figures of one size; peak memory is that of this process."""
     from mnnfem.body import Body  # MPI starts here, and only in the children
     from mnnfem.boundary import Boundary, Drive
+    from mnnfem.formulation import Formulation
     from mnnfem.material import NeoHookean
 
     mesh, law, start = panel(*size).mesh, NeoHookean(), time.process_time()
     up = tuple(float(axis == 1) for axis in range(mesh.dim))
     control = np.array([0.05 * np.ptp(mesh.points[:, 1])])
-    body = Body(mesh, law, Boundary(("bottom",), [Drive("top", up, float(control[0]))]), degree=degree)
+    body = Body(mesh, law, Boundary(("bottom",), [Drive("top", up, float(control[0]))]), formulation=Formulation(degree))
     ready = time.process_time()
     solution = body.solve(mesh.points, control, law.values)
     done = time.process_time()

@@ -35,8 +35,20 @@ def geometry_dofmap(mesh: Mesh) -> npt.NDArray[np.int32]:
     return geometry.dofmaps[0] if VERSION >= (0, 11) else geometry.dofmap
 
 
-def assemble_matrix(matrix: PETSc.Mat, form: fem.Form, bcs: list[fem.DirichletBC]) -> None:
+def create_matrix(forms: list[list[fem.Form]]) -> PETSc.Mat:
+    """A matrix for the blocks' forms; more than one are one after the other on each rank."""
+    if len(forms) == 1:
+        return fem.petsc.create_matrix(forms[0][0])
+    return fem.petsc.create_matrix(forms) if VERSION >= (0, 10) else fem.petsc.create_matrix_block(forms)
+
+
+def assemble_matrix(matrix: PETSc.Mat, forms: list[list[fem.Form]], bcs: list[fem.DirichletBC]) -> None:
     """Assemble into `matrix`, with a unit diagonal on the prescribed degrees of freedom."""
     matrix.zeroEntries()
-    fem.petsc.assemble_matrix(matrix, form, bcs, 1.0)
+    if len(forms) == 1:
+        fem.petsc.assemble_matrix(matrix, forms[0][0], bcs, 1.0)
+    elif VERSION >= (0, 10):
+        fem.petsc.assemble_matrix(matrix, forms, bcs, 1.0)
+    else:
+        fem.petsc.assemble_matrix_block(matrix, forms, bcs, 1.0)
     matrix.assemble()

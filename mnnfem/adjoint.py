@@ -8,9 +8,10 @@ import numpy as np
 import ufl
 from dolfinx import fem, la
 
+from mnnfem.dofs import assemble
 from mnnfem.equilibrium import Equilibrium, Solution
 from mnnfem.mesh import Floats
-from mnnfem.solid import Solid, assemble
+from mnnfem.solid import Solid
 from mnnfem.tangent import Tangent
 
 ACCURACY = 1e-10  # of the adjoint equation
@@ -30,7 +31,7 @@ class Adjoint:
 
         K^T lambda = dJ/du                    (free rows; lambda = 0 where u is prescribed)
         dJ/dX = -dR/dX[lambda]                shape derivative on the geometry's own nodes
-        dJ/dc = (dJ/du - K lambda) . lift     the reaction of the same Lagrangian
+        dJ/dc = (dJ/du - K lambda) . lift     the reaction of the same Lagrangian;  of a load -dP/du . lambda
         dJ/dp = -dR/dp[lambda]
 
     J depends on X, c and p through u alone. K is symmetric, so the certificate's factor serves.
@@ -40,38 +41,37 @@ class Adjoint:
         self.equilibrium, solid = equilibrium, equilibrium.solid
         self.solid = solid
         self._multiplier = fem.Function(solid.space)
-        work = ufl.replace(solid.virtual_work, {solid.virtual_work.arguments()[0]: self._multiplier})
+        work = solid.density.work(solid.potential, self._multiplier)
         nodes = fem.functionspace(solid.domain, ("Lagrange", 1, (solid.mesh.dim,)))
         moved = ufl.SpatialCoordinate(solid.domain), ufl.TestFunction(nodes)
         self._shape = fem.form(ufl.derivative(-work, *moved))
-        self._energy_shape = fem.form(ufl.derivative(solid.stored_energy, *moved))
+        self._energy_shape = fem.form(ufl.derivative(solid.potential, *moved))
         self._vector = la.vector(nodes.dofmap.index_map, solid.mesh.dim)
         own = nodes.dofmap.index_map.size_local
         dofs, at = np.unique(nodes.dofmap.list, return_index=True)
         self._own, self._nodes = dofs[dofs < own], solid.dofs.cell_nodes.ravel()[at[dofs < own]]
         slopes = _parameter_slopes(solid)
         self._energy_material = [fem.form(slope) for slope in slopes]
-        self._material = [fem.form(ufl.derivative(-slope, solid.u, self._multiplier)) for slope in slopes]
+        self._material = [fem.form(-solid.density.work(slope, self._multiplier)) for slope in slopes]
 
     def vjp(self, solution: Solution, force: Floats) -> Gradients:
         """Gradients of J, given `force` = dJ/du on this rank's own degrees of freedom."""
         solid = self.solid
-        solid.set_points(solution.points)
-        solid.set_material(solution.material)
+        solid.set_inputs(solution.points, solution.material, solution.controls)
         multiplier, reaction = self._multiplier_of(solution, force)
-        solid.load(self._multiplier, multiplier)
-        return self._gradients(self._shape, reaction, self._material)
+        return self._along(solution, multiplier, reaction)
 
     def energy(self, solution: Solution) -> Gradients:
-        """Gradients of the stored energy Pi itself, mJ/mm per unit of the input; in the controls these are reactions, N/mm.
+        """Gradients of the potential Pi itself, mJ/mm per unit of the input; in controls that move facets reactions, N/mm.
 
         At an equilibrium dPi/du vanishes where u is free, so that no adjoint is needed:
         dPi/dX and dPi/dp are partial derivatives at constant nodal u, dPi/dc = R . lift.
         """
-        solid = self.solid
-        solid.set_points(solution.points)
-        solid.set_material(solution.material)
-        return self._gradients(self._energy_shape, solid.residual(solution.displacement), self._energy_material)
+        solid, u, loading = self.solid, solution.displacement, self.solid.loading
+        solid.set_inputs(solution.points, solution.material, solution.controls)
+        points = loading.pulled_rest(u, solution.points)
+        amounts = np.array([loading.amount(u, number) for number in range(len(loading.values))])
+        return self._gradients(self._energy_shape, solid.residual(u), self._energy_material, points, amounts)
 
     def reaction(self, solution: Solution, control: int) -> Gradients:
         r"""Gradients of the reaction dPi/dc_j of a control, N/mm per unit of the input.
@@ -81,18 +81,28 @@ class Adjoint:
         the second derivatives of the energy of equilibria, which depends on X, c and p alone.
         """
         solid, lift = self.solid, self.solid.lifts[control]
-        solid.set_points(solution.points)
-        solid.set_material(solution.material)
+        solid.set_inputs(solution.points, solution.material, solution.controls)
         moved, rest = self._multiplier_of(solution, -solid.tangent_action(solution.displacement, lift))
-        solid.load(self._multiplier, -(lift + moved))
-        return self._gradients(self._shape, -rest, self._material)
+        return self._along(solution, -(lift + moved), -rest)
 
-    def _gradients(self, shape: fem.Form, forces: Floats, material: list[fem.Form]) -> Gradients:
+    def _along(self, solution: Solution, multiplier: Floats, reaction: Floats) -> Gradients:
+        """-dR/d(inputs)[multiplier]; in the controls that prescribe displacements, the reaction."""
+        solid, u, loading = self.solid, solution.displacement, self.solid.loading
+        solid.move(u)
+        solid.load(self._multiplier, multiplier)
+        solid.density.follow(self._multiplier)
+        points = loading.pulling_shape(u, solution.points, multiplier)
+        slopes = [-solid.dot(loading.force(u, number), multiplier) for number in range(len(loading.values))]
+        return self._gradients(self._shape, reaction, self._material, points, np.array(slopes))
+
+    def _gradients(
+        self, shape: fem.Form, forces: Floats, material: list[fem.Form], strands: Floats, loads: Floats
+    ) -> Gradients:
         solid = self.solid
         moved = assemble(self._vector, shape).reshape(-1, solid.mesh.dim)[self._own]
         return Gradients(
-            points=solid.dofs.sum_nodes(moved, self._nodes),
-            controls=np.array([solid.dot(lift, forces) for lift in solid.lifts]),
+            points=solid.dofs.sum_nodes(moved, self._nodes) + strands,
+            controls=np.array([*(solid.dot(lift, forces) for lift in solid.lifts), *loads]),
             material=np.array([solid.comm.allreduce(fem.assemble_scalar(form)) for form in material]),
         )
 
@@ -125,5 +135,5 @@ def _parameter_slopes(solid: Solid) -> list[ufl.Form]:
     for number in range(len(solid.parameters)):
         values = list(solid.parameters)
         values[number] = ufl.variable(values[number])
-        slopes.append(ufl.diff(solid.law.energy(solid.F, *values), values[number]) * solid.dx)
+        slopes.append(ufl.diff(solid.density.integrand(solid.F, values), values[number]) * solid.dx)
     return slopes

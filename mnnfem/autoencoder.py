@@ -9,7 +9,7 @@ import torch
 from mnnfem.bridge import Bridge, Response, Starts
 from mnnfem.controller import Bounded
 from mnnfem.geometry import Geometry
-from mnnfem.material import NeoHookean
+from mnnfem.material import Law
 from mnnfem.plant import Plant, Renewal
 
 
@@ -22,7 +22,7 @@ class Autoencoder(torch.nn.Module):
 
     made_at: torch.Tensor
 
-    def __init__(self, controller: Bounded, plant: Plant, law: NeoHookean, readout: torch.nn.Module | None = None) -> None:
+    def __init__(self, controller: Bounded, plant: Plant, law: Law, readout: torch.nn.Module | None = None) -> None:
         super().__init__()
         self.controller, self.plant, self.readout = controller, plant, readout
         self.design = torch.nn.Parameter(torch.from_numpy(plant.geometry.parameters.start.copy()))

@@ -9,7 +9,8 @@ from mnnfem.adjoint import Adjoint, Gradients
 from mnnfem.boundary import Boundary
 from mnnfem.continuation import Effort
 from mnnfem.equilibrium import Equilibrium, Solution, Start
-from mnnfem.material import NeoHookean
+from mnnfem.formulation import Formulation
+from mnnfem.material import Law
 from mnnfem.mesh import Floats, Ints, Mesh
 from mnnfem.solid import Solid
 from mnnfem.transfer import Transfer
@@ -19,8 +20,8 @@ from mnnfem.walls import walls_of
 class Body:
     """A mesh, a material law and a boundary: everything that equilibria and their gradients need.
 
-    The mesh may be plane or solid, displacements are of `degree` 1 or 2, and both may be distributed over `comm`;
-    inputs and results are the same on all its ranks. `factors` is how many solutions keep their factor for a
+    The mesh may be plane or solid and is discretised as the `formulation` says, distributed over `comm`; inputs and results
+    are the same on all its ranks. `factors` is how many solutions keep their factor for a
     gradient that is asked for later. `observables` are mesh points by name: an index for each named vertex, (k,)
     indices for each named facet. `edges` (e, 2) are those of the walls of a plane body, in the order of `walls_of`.
     """
@@ -28,14 +29,14 @@ class Body:
     def __init__(
         self,
         mesh: Mesh,
-        law: NeoHookean,
+        law: Law,
         boundary: Boundary,
         effort: Effort = Effort(),
         comm: MPI.Comm = MPI.COMM_WORLD,
         factors: int = 1,
-        degree: int = 2,
+        formulation: Formulation = Formulation(),
     ) -> None:
-        self.solid = Solid(mesh, law, boundary, comm, degree)
+        self.solid = Solid(mesh, law, boundary, comm, formulation)
         self.equilibrium = Equilibrium(self.solid, effort, factors)
         self.adjoint = Adjoint(self.equilibrium)
         on_facets = {name: np.unique(edges) for name, edges in mesh.facets.items()}

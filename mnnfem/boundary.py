@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mnnfem.errors import InputError
+from mnnfem.loads import Held, Load, check_loads, name_of
 from mnnfem.mesh import Floats, Mask, Mesh
 
 
@@ -25,6 +26,12 @@ class Drive:
     direction: tuple[float | None, ...] | Callable[[Floats], Floats]
     bound: float
     opposite: str = ""
+    unit = "mm"
+
+    @property
+    def low(self) -> float:
+        """The least value of the control."""
+        return -self.bound
 
     @property
     def signs(self) -> dict[str, float]:
@@ -53,15 +60,21 @@ def turn(degrees: float, centre: tuple[float, float]) -> Callable[[Floats], Floa
 
 @dataclass(frozen=True)
 class Boundary:
-    """Held facets (no displacement) and driven ones; everything else is free of traction.
+    """Held facets (no displacement), driven ones, and loads; everything else is free of traction.
 
     One facet may be driven by several controls: their displacements add. rollers: facets held in one component only,
-    ("left", 0) in x.
+    ("left", 0) in x. The controls are the drives', then the loads', in order.
     """
 
     held: Sequence[str]
     drives: Sequence[Drive]
     rollers: Sequence[tuple[str, int]] = ()
+    loads: Sequence[Load] = ()
+
+    @property
+    def bounds(self) -> list[float]:
+        """The largest value of each control, in its unit."""
+        return [control.bound for control in (*self.drives, *self.loads)]
 
     def fixed(self, dim: int) -> list[tuple[str, Mask]]:
         """Facets that do not move, and in which components, (d,)."""
@@ -75,6 +88,14 @@ class Boundary:
             for facet in drive.signs:
                 driven[facet] = driven.get(facet, np.zeros(dim, dtype=bool)) | drive.components(dim)
         return driven
+
+    def held_vertices(self, mesh: Mesh) -> dict[int, set[int]]:
+        """The components in which each vertex of held and driven facets is held or driven."""
+        found: dict[int, set[int]] = {}
+        for name, components in (*self.fixed(mesh.dim), *self.driven(mesh.dim).items()):
+            for vertex in map(int, np.unique(mesh.facet(name))):
+                found.setdefault(vertex, set()).update(map(int, np.flatnonzero(components)))
+        return found
 
     def check(self, mesh: Mesh) -> None:
         """InputError for unknown facets, a body that could float away, and vertices that are asked to be in two places."""
@@ -97,9 +118,9 @@ class Boundary:
             if not drive.bound > 0:
                 raise InputError(f"The control of facet {drive.facet!r} needs a bound above 0 mm, got {drive.bound:g}.")
         fixed, driven = self.fixed(mesh.dim), list(self.driven(mesh.dim).items())
-        for axis, name in enumerate("xyz"[: mesh.dim]):
-            if not any(components[axis] for _, components in (*fixed, *driven)):
-                raise InputError(f"Nothing holds the body in {name}: hold or drive a facet in this component.")
+        vertices = self.held_vertices(mesh)
+        check_rigid(mesh, vertices)
+        check_loads(self.loads, mesh, vertices)
         for number, (name, components) in enumerate(driven):
             for other, taken in (*fixed, *driven[:number]):
                 shared = len(np.intersect1d(mesh.facet(name), mesh.facet(other)))
@@ -110,11 +131,35 @@ class Boundary:
                     )
 
     def check_controls(self, controls: Floats) -> None:
-        """InputError unless controls (c,) are finite, one per drive, and within the bounds."""
-        if controls.shape != (len(self.drives),):
-            raise InputError(f"There are {len(self.drives)} controls, got an array of shape {controls.shape}.")
-        for number, (value, drive) in enumerate(zip(controls, self.drives, strict=True)):
-            if not abs(value) <= drive.bound * (1 + 1e-12):
-                raise InputError(
-                    f"Control {number} (facet {drive.facet!r}) is {value:g} mm, allowed {-drive.bound:g} to {drive.bound:g}."
-                )
+        """InputError unless controls (c,) are finite, one per drive and load, and within the bounds."""
+        count = len(self.drives) + len(self.loads)
+        if controls.shape != (count,):
+            raise InputError(f"There are {count} controls, got an array of shape {controls.shape}.")
+        for number, (value, control) in enumerate(zip(controls, (*self.drives, *self.loads), strict=True)):
+            name = f"facet {control.facet!r}" if isinstance(control, Drive) else name_of(control)
+            unit, low = control.unit, control.low
+            if not low * (1 + 1e-12) <= value <= control.bound * (1 + 1e-12):
+                raise InputError(f"Control {number} ({name}) is {value:g} {unit}, allowed {low:g} to {control.bound:g}.")
+
+
+def check_rigid(mesh: Mesh, held: Held) -> None:
+    """InputError where the body can move as a whole, named by its motion."""
+    dim = mesh.dim
+    rows = [(vertex, component) for vertex, components in held.items() for component in components]
+    places = np.array([mesh.points[vertex] for vertex, _ in rows]).reshape(-1, dim) - mesh.points.mean(axis=0)
+    size, components = float(np.ptp(mesh.points, axis=0).max()), np.array([component for _, component in rows], dtype=int)
+    pairs = [(0, 1)] if dim == 2 else [(1, 2), (2, 0), (0, 1)]
+    modes = np.zeros((len(rows), dim + len(pairs)))  # what each rigid motion would do where it is held
+    modes[np.arange(len(rows)), components] = 1.0
+    for number, (i, j) in enumerate(pairs):
+        modes[:, dim + number] = (
+            np.where(components == j, places[:, i], 0) - np.where(components == i, places[:, j], 0)
+        ) / size
+    for axis, name in enumerate("xyz"[:dim]):
+        if not np.any(components == axis):
+            raise InputError(f"Nothing holds the body in {name}: hold or drive a facet in this component.")
+    singular, ways = np.linalg.svd(modes, full_matrices=True)[1:]
+    if len(rows) < modes.shape[1] or singular[-1] < 1e-9 * singular[0]:
+        turns = np.abs(ways[-1][dim:])
+        about = "the plane's normal" if dim == 2 else "xyz"[int(np.argmax(turns))]
+        raise InputError(f"The body can turn freely about {about}: hold or drive a facet that keeps it from that.")

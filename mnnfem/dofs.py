@@ -7,6 +7,7 @@ from functools import cached_property
 from itertools import combinations
 
 import numpy as np
+import numpy.typing as npt
 from dolfinx import fem, la
 from mpi4py import MPI
 
@@ -22,6 +23,8 @@ class Dofs:
     cell_dofs    (cells, k) P1 or P2 nodes of the local cells: d + 1 vertices, then the middles of the edges
     cell_nodes   (cells, d + 1) geometry nodes of the local cells
     node_index   index into `Mesh.points` of each local geometry node
+    own_cells    those of the local cells, the first, that are this rank's
+    places       where the mesh points are now at rest, (n, d) mm
     """
 
     def __init__(self, mesh: Mesh, space: fem.FunctionSpace) -> None:
@@ -32,6 +35,8 @@ class Dofs:
         self.cell_dofs = space.dofmap.list
         self.cell_nodes = _compat.geometry_dofmap(space.mesh)
         self.node_index = space.mesh.geometry.input_global_indices
+        self.own_cells = space.mesh.topology.index_map(self.dim).size_local
+        self.places = mesh.points
         # Vertex i of a cell carries its i-th node: that ties geometry nodes to degrees of freedom.
         vertex_dofs, at = np.unique(self.cell_dofs[:, : self.dim + 1], return_index=True)
         own = vertex_dofs < self.owned
@@ -45,19 +50,31 @@ class Dofs:
 
     def on_facet(self, name: str) -> Mask:
         """Mask over the own nodes on a facet; a rank may own a node whose facet only its neighbour has."""
+        marker = la.vector(self.index_map, 1)
+        for opposite, cells in enumerate(self._cells_on(name)):
+            marker.array[self.cell_dofs[cells][:, self._layout.entity_closure_dofs(self.dim - 1, opposite)]] = 1.0
+        marker.scatter_reverse(la.InsertMode.add)
+        return marker.array[: self.owned] > 0
+
+    def facets(self, name: str) -> npt.NDArray[np.int32]:
+        """A named facet as own cells and which of their sides it is, (k, 2)."""
+        sides = enumerate(self._cells_on(name))
+        pairs = np.concatenate([np.column_stack([cells, np.full(len(cells), side)]) for side, cells in sides])
+        return pairs[pairs[:, 0] < self.own_cells].astype(np.int32)
+
+    def _cells_on(self, name: str) -> list[Ints]:
+        """The local cells whose side 0, 1, ... (opposite to that vertex) is on a facet."""
         corners = self.node_index[self.cell_nodes]
         points, facets = np.unique(self.mesh.facet(name), return_inverse=True)
         weights = len(points) ** np.arange(self.dim)
         wanted = np.sort(facets.reshape(-1, self.dim), axis=1) @ weights
         number = np.full(len(self.mesh.points), -1)
         number[points] = np.arange(len(points))
-        marker = la.vector(self.index_map, 1)
+        found = []
         for opposite in range(self.dim + 1):
             face = np.sort(number[np.delete(corners, opposite, axis=1)], axis=1)
-            hit = (face[:, 0] >= 0) & np.isin(face @ weights, wanted)
-            marker.array[self.cell_dofs[hit][:, self._layout.entity_closure_dofs(self.dim - 1, opposite)]] = 1.0
-        marker.scatter_reverse(la.InsertMode.add)
-        return marker.array[: self.owned] > 0
+            found.append(np.flatnonzero((face[:, 0] >= 0) & np.isin(face @ weights, wanted)))
+        return found
 
     def at_points(self, u: Floats) -> Floats:
         """Displacement of the mesh points, (n, d) mm in the order of `Mesh.points`, on every rank."""
@@ -118,3 +135,11 @@ class Dofs:
         if self.comm.size > 1:
             self.comm.Allreduce(MPI.IN_PLACE, values, op=MPI.SUM)
         return values
+
+
+def assemble(vector: la.Vector, form: fem.Form) -> Floats:
+    """The form's vector, summed over the ranks that share a degree of freedom; own entries first. A copy."""
+    vector.array[:] = 0.0
+    fem.assemble_vector(vector.array, form)
+    vector.scatter_reverse(la.InsertMode.add)
+    return vector.array.copy()

@@ -32,7 +32,7 @@ from mnnfem.walls import walls_of
 class Record:
     """What a solve did and what its state is worth.
 
-    energy mJ/mm, residual (free) and reaction (prescribed) norms N/mm, least_det_f over the quadrature
+    energy mJ/mm, that of the loads included, residual (free) and reaction norms N/mm, least_det_f over the quadrature
     points, loads: fractions of the load at which states were found, warm: started from a given state,
     certified: full load, residual within tolerance, det F > 0 and a positive-definite tangent.
     factorisations: failed ones and the certificate's included; bifurcation: whether the tangent was indefinite
@@ -107,8 +107,7 @@ class Equilibrium:
         kept = whose is None or self.keeps(whose)
         lent = self._lend(whose, slot) if whose else None
         stamp = self._stamps[slot] = uuid.uuid4()
-        self.solid.set_points(points)
-        self.solid.set_material(material)
+        self.solid.set_inputs(points, material, controls)
         climb, state = Climb(self.solid, self.effort, self._factors[slot], lent), None
         climb.tangent.factorisations += not kept
         if start is not None:
@@ -192,8 +191,7 @@ class Equilibrium:
         return self._factors[self._stamps.index(solution.stamp)] if self.keeps(solution) else None
 
     def _made(self, solution: Solution, slot: int) -> Solver:
-        self.solid.set_points(solution.points)
-        self.solid.set_material(solution.material)
+        self.solid.set_inputs(solution.points, solution.material, solution.controls)
         self._factors[slot].factorise(self.solid.tangent(solution.factored))
         self._stamps[slot] = solution.stamp
         return self._factors[slot]

@@ -29,6 +29,9 @@ class Cholesky:
     ones. On several ranks, or where PETSc was built without CHOLMOD, MUMPS factors, and its inertia counts
     the negative pivots.
 
+    A matrix may have rows after those of the displacement, of which `negative` pivots are to be negative on all ranks: its
+    Schur complement is what is factored then, by MUMPS.
+
     positive   whether the last matrix was positive definite
     worth      a new factor costs about this many steps of the minimiser
     exact      whether `solve` is K^-1 to rounding
@@ -36,9 +39,11 @@ class Cholesky:
 
     worth, exact = 10.0, True
 
-    def __init__(self, comm: MPI.Comm, solver: str | None = None) -> None:
+    def __init__(self, comm: MPI.Comm, solver: str | None = None, negative: int = 0) -> None:
         self.positive = self._ordered = False
-        self.solver = solver or ("cholmod" if comm.size == 1 and PETSc.Sys.hasExternalPackage("cholmod") else "mumps")
+        self.negative = negative
+        whole = comm.size == 1 and not negative and PETSc.Sys.hasExternalPackage("cholmod")
+        self.solver = solver or ("cholmod" if whole else "mumps")
         self._pc = PETSc.PC().create(comm)
         self._pc.setOptionsPrefix(PREFIX)
         self._pc.setType(PETSc.PC.Type.CHOLESKY)
@@ -78,13 +83,14 @@ class Cholesky:
             raise EquilibriumError(
                 f"MUMPS failed with INFOG(1) = {status}, INFOG(2) = {factor.getMumpsInfog(2)}", 0.0, kind="solver"
             )
-        return status >= 0 and factor.getInertia()[0] == 0
+        return status >= 0 and tuple(factor.getInertia()[:2]) == (self.negative, 0)
 
     def solve(self, rhs: Floats, tolerance: float = 0.0) -> Floats:
         """K^-1 rhs, on this rank's rows; exact, whatever `tolerance` an iterative solver would be allowed."""
         assert self._vectors is not None, "factorise() comes before solve()"
         solution, right = self._vectors
-        right.array[:] = rhs
+        own = len(rhs)
+        right.array[:own], right.array[own:] = rhs, 0.0
         # Not PC.apply: it would factor again if the matrix has changed since.
         self._pc.getFactorMatrix().solve(right, solution)
-        return np.array(solution.array)
+        return np.array(solution.array[:own])

@@ -30,7 +30,7 @@ class FieldWriter:
     def __init__(self, solid: Solid) -> None:
         self.solid = solid
         cellwise = fem.functionspace(solid.domain, ("DG", 0))
-        density = solid.law.energy(solid.F, *solid.parameters)
+        density = solid.density.integrand(solid.F, solid.parameters)
         self._energies = fem.form(density * ufl.TestFunction(cellwise) * solid.dx)
 
     def grid(self, solution: Solution) -> pyvista.UnstructuredGrid:
@@ -38,7 +38,7 @@ class FieldWriter:
         solid = self.solid
         solid.set_points(solution.points)
         solid.set_material(solution.material)
-        solid.load(solid.u, solution.displacement)
+        solid.move(solution.displacement)
         nodes = solid.space.tabulate_dof_coordinates()
         dim, of_cell = solid.mesh.dim, solid.dofs.cell_dofs
         cell_type, order = CELL_TYPES[dim, of_cell.shape[1]]

@@ -15,7 +15,7 @@ from mnnfem.equilibrium import Record
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry
 from mnnfem.guard import Guard
-from mnnfem.material import NeoHookean
+from mnnfem.material import Law
 from mnnfem.mesh import Floats, Mesh
 from mnnfem.plant import Plant, Renewal
 from mnnfem.relaxed import Relaxed
@@ -50,7 +50,7 @@ class MirrorCell:
     plant   geometry and physics of the present mesh
     """
 
-    def __init__(self, geometry: Geometry, law: NeoHookean, strain: float, guard: Guard = Guard()) -> None:
+    def __init__(self, geometry: Geometry, law: Law, strain: float, guard: Guard = Guard()) -> None:
         if strain == 0:
             raise InputError("Poisson's ratio at no strain is none: give a strain other than 0, a small one for the limit.")
         self.law, self.strain, self._starts = law, strain, Library(capacity=1)

@@ -172,11 +172,14 @@ Solver = Cholesky | Multigrid
 
 def linear_solver(solid: Solid) -> Solver:
     """Cholesky for a small solid, multigrid for a large one; -mnnfem_solver cholesky|multigrid in PETSC_OPTIONS decides."""
-    large = solid.mesh.dim * solid.dofs.index_map.size_global >= LARGE[solid.mesh.dim]
+    negative = solid.density.negative
+    large = solid.mesh.dim * solid.dofs.index_map.size_global >= LARGE[solid.mesh.dim] and not negative
     kind = PETSc.Options().getString(PREFIX + "solver", "multigrid" if large else "cholesky")
     if kind not in ("cholesky", "multigrid"):
         raise InputError(f"-{PREFIX}solver can be cholesky or multigrid, got {kind!r}.")
-    return Multigrid(solid) if kind == "multigrid" else Cholesky(solid.domain.comm)
+    if negative and kind == "multigrid":
+        raise InputError(f"The mixed form has no multigrid: leave -{PREFIX}solver multigrid out of PETSC_OPTIONS.")
+    return Multigrid(solid) if kind == "multigrid" else Cholesky(solid.domain.comm, negative=negative)
 
 
 def _prolongation(linear: fem.FunctionSpace, solid: Solid) -> tuple[PETSc.Mat, Mask]:

@@ -16,7 +16,7 @@ from mnnfem.controller import Controller
 from mnnfem.ensemble import Ensemble
 from mnnfem.geometry import Geometry
 from mnnfem.guard import Guard
-from mnnfem.material import NeoHookean
+from mnnfem.material import Law, NeoHookean
 from mnnfem.mesh import Mesh
 from mnnfem.plant import Plant
 from mnnfem.settings import setting
@@ -91,7 +91,7 @@ class Experiment:
     task: Watched
     geometry: Geometry
     boundary: Boundary
-    law: NeoHookean
+    law: Law
     path: torch.Tensor
     hidden: tuple[int, ...] = (30, 30, 30)
 
@@ -101,7 +101,7 @@ class Experiment:
 
     def model(self, make: Callable[[Mesh], Body], guard: Guard, ensemble: Ensemble | None = None) -> Autoencoder:
         """An untrained model, its body made by `make`."""
-        controller = Controller(self.task.inputs, [drive.bound for drive in self.boundary.drives], self.hidden)
+        controller = Controller(self.task.inputs, self.boundary.bounds, self.hidden)
         return Autoencoder(controller, Plant(self.geometry, make, guard, ensemble), self.law)
 
 
@@ -113,7 +113,7 @@ class Makers:
     finer: Callable[[Mesh], Body]
 
 
-def body_maker(law: NeoHookean, boundary: Boundary, ensemble: Ensemble, factors: int) -> Callable[[Mesh], Body]:
+def body_maker(law: Law, boundary: Boundary, ensemble: Ensemble, factors: int) -> Callable[[Mesh], Body]:
     """What makes the body of a mesh, and keeps the last two: arms start on the same mesh, pictures are of the last."""
 
     @lru_cache(maxsize=2)
@@ -123,7 +123,7 @@ def body_maker(law: NeoHookean, boundary: Boundary, ensemble: Ensemble, factors:
     return make
 
 
-def body_makers(law: NeoHookean, boundary: Boundary, ensemble: Ensemble, batch: int) -> Makers:
+def body_makers(law: Law, boundary: Boundary, ensemble: Ensemble, batch: int) -> Makers:
     """Of bodies on the first mesh and on the finer one, for training with batches of so many samples.
 
     Each keeps the factors of its remembered solutions until a batch is done, as a start is of most use with its factor. One

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import basix
@@ -12,20 +13,24 @@ from mpi4py import MPI
 from petsc4py import PETSc
 
 from mnnfem import _compat
+from mnnfem.across import Across
 from mnnfem.boundary import Boundary
-from mnnfem.dofs import Dofs
-from mnnfem.errors import InputError
-from mnnfem.material import NeoHookean
+from mnnfem.density import Density, Matrix, negative_part
+from mnnfem.dofs import Dofs, assemble
+from mnnfem.formulation import Formulation
+from mnnfem.loading import Loading
+from mnnfem.material import Law
 from mnnfem.mesh import Floats, Mask, Mesh
+from mnnfem.mixed import Mixed
 
 
 class Solid:
-    r"""Strain energy Pi(u) = int W(I + grad u) dX of P1 or P2 displacements in d = 2 or 3 dimensions, and its derivatives.
+    r"""Potential Pi(u) = int W(I + grad u) dX + sum_k c_k P_k(u) of a body in d = 2 or 3 dimensions, and its derivatives.
 
-    Node coordinates and material values are set before use; the displacement is always an argument: an
-    array of this rank's own degrees of freedom, mm. Vectors that come back have the same layout.
+    W is the law's strain energy, P_k the potentials of the loads. Node coordinates, material values and loads are set
+    before use; the displacement is always an argument: an array of this rank's own degrees of freedom, mm. Vectors that
+    come back have the same layout.
 
-    degree             1 or 2 (P1 or P2)
     dofs               maps between the mesh and these vectors;  size  their length
     u, F               the displacement as a Function, and its deformation gradient
     free, prescribed   masks over the own degrees of freedom
@@ -37,57 +42,57 @@ class Solid:
     def __init__(
         self,
         mesh: Mesh,
-        law: NeoHookean,
+        law: Law,
         boundary: Boundary,
         comm: MPI.Comm = MPI.COMM_WORLD,
-        degree: int = 2,
-        quadrature_degree: int | None = None,
+        formulation: Formulation = Formulation(),
     ) -> None:
         boundary.check(mesh)
-        if degree not in (1, 2):
-            raise InputError(f"Displacements are of degree 1 or 2, got {degree}.")
-        if quadrature_degree is None:
-            quadrature_degree = 4 if degree == 2 else 1  # F of P1 displacements is constant in an element
+        formulation.check(law, mesh.dim)
+        self.formulation = formulation
+        kind = Across if formulation.plane == "stress" else Mixed if formulation.mixed else Density
         PETSc.garbage_cleanup(comm)  # collective, as making a solid is: the collector alone must not free shared objects
-        self.mesh, self.law, self.boundary, self.comm, self.degree = mesh, law, boundary, comm, degree
+        self.mesh, self.law, self.boundary, self.comm, self.degree = mesh, law, boundary, comm, formulation.degree
         self.domain = _compat.simplex_mesh(comm, mesh.points, mesh.cells)
-        self.space = fem.functionspace(self.domain, ("Lagrange", degree, (mesh.dim,)))
-        self.dx = ufl.Measure("dx", self.domain, metadata={"quadrature_degree": quadrature_degree})
+        self.space = fem.functionspace(self.domain, ("Lagrange", self.degree, (mesh.dim,)))
+        self.dx = ufl.Measure("dx", self.domain, metadata={"quadrature_degree": formulation.quadrature})
         self.parameters = [fem.Constant(self.domain, default_scalar_type(value)) for value in law.values]
-        self.extent = float(np.ptp(mesh.points, axis=0).max())
         self.dofs = Dofs(mesh, self.space)
-        self.size = self.dofs.size
-        self._compile(quadrature_degree)
+        self.size, self.extent = self.dofs.size, float(np.ptp(mesh.points, axis=0).max())
+        self.u, self.direction = fem.Function(self.space), fem.Function(self.space)
+        self.density = kind(law, self.parameters, self.u, self.dx, formulation.quadrature)
+        self.loading = Loading(boundary.loads, boundary.held_vertices(mesh), self.dofs, self.u, self.dx)
+        self.F = self.density.F
+        self._compile()
         self._mark_boundary()
         self.set_points(mesh.points)
         trial, test = ufl.TrialFunction(self.space), ufl.TestFunction(self.space)
-        mass = fem.petsc.assemble_matrix(fem.form(ufl.inner(trial, test) * ufl.dx(degree=2 * degree)))
-        mass.assemble()
-        diagonal = mass.getDiagonal()
+        mass = Matrix([[ufl.inner(trial, test) * ufl.dx(degree=2 * self.degree)]])
+        diagonal = mass.assembled([]).getDiagonal()
         self.mass: Floats = np.array(diagonal.array)
         diagonal.destroy()
-        mass.destroy()
+        mass.storage.destroy()
 
-    def _compile(self, quadrature_degree: int) -> None:
-        self.u, self.direction = fem.Function(self.space), fem.Function(self.space)
-        test = ufl.TestFunction(self.space)
-        self.F = ufl.Identity(self.mesh.dim) + ufl.grad(self.u)
-        self.stored_energy = self.law.energy(self.F, *self.parameters) * self.dx
-        self.virtual_work = ufl.derivative(self.stored_energy, self.u, test)
+    def _compile(self) -> None:
+        test, density = ufl.TestFunction(self.space), self.density
+        self.stored_energy = self.stored(self.parameters)
+        loads = self.loading.potential
+        self.potential = self.stored_energy if loads is None else self.stored_energy + loads
+        self.virtual_work = ufl.derivative(self.potential, self.u, test)
         tangent = ufl.derivative(self.virtual_work, self.u)
-        self._energy = fem.form(self.stored_energy)
+        self._energy = fem.form(self.potential)
         self._residual = fem.form(self.virtual_work)
-        self._tangent = fem.form(tangent)
         self._action = fem.form(ufl.action(tangent, self.direction))
-        self._tension_tangent = fem.form(tangent + self._compression_left_out())
         self._vector = la.vector(self.space.dofmap.index_map, self.mesh.dim)
-        self._matrix = fem.petsc.create_matrix(self._tangent)
-        self._matrix.setOption(PETSc.Mat.Option.SYMMETRIC, True)
-        self._matrix.setOption(PETSc.Mat.Option.SYMMETRY_ETERNAL, True)
-        points, _ = basix.make_quadrature(self.domain.basix_cell(), quadrature_degree)
+        self._tangent = density.matrix(tangent, self.potential)
+        self._tension = density.matrix(tangent + self._compression_left_out(), self.potential, self._tangent.storage)
+        points, _ = basix.make_quadrature(self.domain.basix_cell(), self.formulation.quadrature)
         self._det_f = fem.Expression(ufl.det(self.F), points)
-        topology = self.domain.topology
-        self._cells = np.arange(topology.index_map(topology.dim).size_local, dtype=np.int32)
+        self._cells = np.arange(self.dofs.own_cells, dtype=np.int32)
+
+    def stored(self, values: Sequence[Any]) -> ufl.Form:
+        """The strain energy for parameters that may be UFL variables."""
+        return self.density.integrand(self.F, values) * self.dx
 
     def _compression_left_out(self) -> ufl.Form:
         """int -S_ : (grad v)^T grad w dX, with S_ the second Piola-Kirchhoff stress's negative principal part.
@@ -96,9 +101,9 @@ class Solid:
         dS/dE is not. In space S_ is bounded by its least principal value, in all directions.
         """
         F = ufl.variable(self.F)
-        stress = ufl.inv(F) * ufl.diff(self.law.energy(F, *self.parameters), F)
-        trial, test = ufl.TrialFunction(self.space), ufl.TestFunction(self.space)
-        return ufl.inner(ufl.grad(test) * negative_part(stress), ufl.grad(trial)) * self.dx
+        stress = ufl.inv(F) * ufl.diff(self.density.integrand(F, self.parameters), F)
+        trial, test = (ufl.grad(kind(self.space)) for kind in (ufl.TrialFunction, ufl.TestFunction))
+        return ufl.inner(test * negative_part(stress), trial) * self.dx
 
     def _mark_boundary(self) -> None:
         dim, prescribed = self.mesh.dim, np.zeros((self.dofs.owned, self.mesh.dim), dtype=bool)
@@ -109,74 +114,97 @@ class Solid:
         self.lifts: Floats = np.array(lifts).reshape(len(lifts), self.size)
         self.prescribed: Mask = prescribed.ravel()
         self.free: Mask = ~self.prescribed
-        marker = fem.Function(self.space)
-        self.load(marker, self.prescribed.astype(np.float64))
-        marked = marker.x.array.reshape(-1, dim) > 0
-        self._held = [
-            fem.dirichletbc(
-                default_scalar_type(0.0), (dim * np.flatnonzero(marked[:, i]) + i).astype(np.int32), self.space.sub(i)
-            )
-            for i in range(dim)
-        ]
+        self.load(self.u, self.prescribed.astype(np.float64))  # with those of ghosts
+        marked = self.u.x.array.reshape(-1, dim) > 0
+        places = [(dim * np.flatnonzero(marked[:, i]) + i).astype(np.int32) for i in range(dim)]
+        self._held = [fem.dirichletbc(default_scalar_type(0.0), at, self.space.sub(i)) for i, at in enumerate(places)]
 
     def set_points(self, points: Floats) -> None:
         """Move the mesh: points (n, d) mm in the order of `Mesh.points`, the same on every rank."""
         self.domain.geometry.x[:, : self.mesh.dim] = points[self.dofs.node_index]
+        self.dofs.places = points
+        self.density.changed()
 
     def set_material(self, values: Floats) -> None:
         """Set the law's parameters, in the order of its `names`."""
         for constant, value in zip(self.parameters, values, strict=True):
             constant.value = value
+        self.density.changed()
+
+    def set_loads(self, controls: Floats) -> None:
+        """Set the loads to their values among the controls (c,)."""
+        self.loading.set(controls[len(self.lifts) :])
+
+    def set_inputs(self, points: Floats, material: Floats, controls: Floats) -> None:
+        """Points, material and loads of an equilibrium, whose energy is the exact one."""
+        self.density.tighten()
+        self.set_points(points)
+        self.set_material(material)
+        self.set_loads(controls)
 
     def lift(self, controls: Floats) -> Floats:
         """Prescribed displacements of the controls (c,), mm, zero on the free degrees of freedom."""
-        return controls @ self.lifts
+        return controls[: len(self.lifts)] @ self.lifts
 
     def load(self, function: fem.Function, values: Floats) -> None:
         """Write own values into a Function and bring its ghosts up to date."""
         function.x.array[: self.size] = values
         function.x.scatter_forward()
 
+    def move(self, u: Floats) -> None:
+        """Load a displacement into u, and bring to it what follows it."""
+        self.load(self.u, u)
+        self.density.settle()
+
     def energy(self, u: Floats) -> float:
         """Pi(u) in mJ (per mm of thickness in the plane); not finite where det F <= 0 at some quadrature point."""
-        self.load(self.u, u)
-        return float(self.comm.allreduce(fem.assemble_scalar(self._energy)))
+        self.move(u)
+        return float(self.comm.allreduce(fem.assemble_scalar(self._energy))) + self.loading.pulls(u)
 
     def residual(self, u: Floats) -> Floats:
         """dPi/du, N (per mm of thickness in the plane); on prescribed degrees of freedom these are the reactions."""
+        self.move(u)
+        return self.loading.add_pulls(assemble(self._vector, self._residual)[: self.size], u)
+
+    def load_forces(self, u: Floats, controls: Floats | None = None) -> Floats:
+        """d/du of the potential of loads among controls (c,), or of the loads of the moment: minus their forces."""
         self.load(self.u, u)
-        return assemble(self._vector, self._residual)[: self.size]
+        return self.loading.forces(u, None if controls is None else controls[len(self.lifts) :])
 
     def tangent_action(self, u: Floats, direction: Floats) -> Floats:
         """K(u) d on every degree of freedom, prescribed ones included."""
-        self.load(self.u, u)
+        self.move(u)
         self.load(self.direction, direction)
-        return assemble(self._vector, self._action)[: self.size]
+        self.density.follow(self.direction)
+        stiffness = self.density.stiffen(assemble(self._vector, self._action)[: self.size])
+        return self.loading.add_stiffness(stiffness, u, direction)
 
     def tangent(self, u: Floats) -> PETSc.Mat:
         """K(u) with rows and columns of prescribed degrees of freedom replaced by the identity.
 
-        The matrix is overwritten by the next call.
+        The matrix is overwritten by the next call. Cables are left out: their tension only adds to it.
         """
-        self.load(self.u, u)
-        _compat.assemble_matrix(self._matrix, self._tangent, self._held)
-        return self._matrix
+        self.move(u)
+        return self._tangent.assembled(self._held)
 
     def tension_tangent(self, u: Floats) -> PETSc.Mat:
         """K(u) without the compressive principal stresses: near K, but positive definite. Overwrites what `tangent` gave."""
-        self.load(self.u, u)
-        _compat.assemble_matrix(self._matrix, self._tension_tangent, self._held)
-        return self._matrix
+        self.move(u)
+        return self._tension.assembled(self._held)
 
     @property
     def energy_floor(self) -> float:
         """Energies below it count as none, mJ (/mm): 1e-3 of modulus x volume, for rounding in a sum over the elements."""
-        return 1e-3 * self.law.stiffness([float(p.value) for p in self.parameters]) * self.extent**self.mesh.dim
+        return 1e-3 * self._stiffness * self.extent**self.mesh.dim
 
     @property
     def force_floor(self) -> float:
         """Forces below it count as none, N (/mm): 1e-6 of modulus x size; a body at rest has no reactions."""
-        return 1e-6 * self.law.stiffness([float(p.value) for p in self.parameters]) * self.extent ** (self.mesh.dim - 1)
+        return 1e-6 * self._stiffness * self.extent ** (self.mesh.dim - 1)
+
+    @property
+    def _stiffness(self) -> float:
+        return self.law.stiffness([float(parameter.value) for parameter in self.parameters])
 
     def on_free(self, vector: Floats) -> Floats:
         """The vector with zeros on the prescribed degrees of freedom."""
@@ -200,29 +228,3 @@ class Solid:
             local = int(np.argmin(values))
             least, cell = float(values[local]), int(self.domain.topology.original_cell_index[local])
         return min(self.comm.allgather((least, cell)))
-
-
-def assemble(vector: la.Vector, form: fem.Form) -> Floats:
-    """The form's vector, summed over the ranks that share a degree of freedom; own entries first. A copy."""
-    vector.array[:] = 0.0
-    fem.assemble_vector(vector.array, form)
-    vector.scatter_reverse(la.InsertMode.add)
-    return vector.array.copy()
-
-
-def negative_part(stress: Any) -> Any:
-    """-S_ of a symmetric tensor, as a UFL expression: >= 0, and S + it >= 0. In space -min(0, least value) times the unit."""
-    dim = stress.ufl_shape[0]
-    mean = ufl.tr(stress) / dim
-    deviator = stress - mean * ufl.Identity(dim)
-    tiny = 1e-30
-    if dim == 2:
-        radius = ufl.sqrt(0.5 * ufl.inner(deviator, deviator) + tiny)
-        low, high = mean - radius, mean + radius
-        along_low = (high * ufl.Identity(2) - stress) / (2 * radius)
-        mixed = ufl.max_value(-low, 0.0) * along_low
-        return ufl.conditional(ufl.lt(high, 0.0), -stress, mixed)
-    radius = ufl.sqrt(ufl.inner(deviator, deviator) / 6 + tiny)
-    angle = ufl.acos(ufl.max_value(-1.0, ufl.min_value(1.0, ufl.det(deviator) / (2 * radius**3)))) / 3
-    least = mean + 2 * radius * ufl.cos(angle + 2 * np.pi / 3)
-    return ufl.max_value(-least, 0.0) * ufl.Identity(3)

@@ -14,7 +14,8 @@ class State:
 
     residual  dPi/du;  free: its out-of-balance part, zero where u is prescribed
     norm      of the out-of-balance forces, over all ranks
-    reaction  norm of the prescribed rows' forces;  scale: the same, but at least that of a body hardly loaded
+    reaction  norm of the prescribed rows' forces, or of the loads if that is more, as pressures may balance each other
+    scale     the same, but at least that of a body hardly loaded
     """
 
     u: Floats
@@ -31,6 +32,7 @@ class State:
         residual = solid.residual(u)
         free = solid.on_free(residual)
         norm, whole = solid.dot(free, free), solid.dot(residual, residual)
-        reaction = max(whole - norm, 0.0) ** 0.5
+        loads = solid.load_forces(u)
+        reaction = max(max(whole - norm, 0.0), solid.dot(loads, loads)) ** 0.5
         energy = solid.energy(u) if energy is None else energy
         return cls(u, energy, residual, free, norm**0.5, reaction, max(reaction, solid.force_floor))

@@ -85,10 +85,10 @@ class Tangent:
         """A = K + shift M, for a law whose elasticity is itself indefinite; M weighs a smooth mode alike on every mesh."""
         matrix, mass = self.solid.tangent(u), self.solid.mass
         diagonal = matrix.getDiagonal()
-        own = np.array(diagonal.array)
+        own = np.array(diagonal.array)[: self.solid.size]
         stiffest = self.solid.comm.allreduce(self.solid.on_free(np.abs(own) / mass).max(initial=0.0), op=MPI.MAX)
         for shift in max(self._shift / 4, 1e-7 * stiffest) * 5.0 ** np.arange(40):
-            diagonal.array[:] = own + self.solid.on_free(shift * mass)
+            diagonal.array[: self.solid.size] = own + self.solid.on_free(shift * mass)
             matrix.setDiagonal(diagonal)
             if self._factorise(matrix):
                 self._shift = float(shift)

@@ -175,7 +175,7 @@ def test_the_straight_column_is_an_equilibrium_but_an_unstable_one(column) -> No
         factor.setType("preonly")
         factor.getPC().setType("lu")
         factor.setOperators(solid.tangent(u))
-        rhs, step = solid._matrix.createVecs()
+        rhs, step = solid.tangent(u).createVecs()
         rhs.array[:] = np.where(solid.free, solid.residual(u), 0.0)
         factor.solve(rhs, step)
         both = step.array.reshape(-1, 2)

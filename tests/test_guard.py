@@ -19,6 +19,7 @@ from mnnfem.controller import Controller
 from mnnfem.ensemble import Ensemble
 from mnnfem.errors import InputError
 from mnnfem.experiment import LEARNED, train_arm
+from mnnfem.formulation import Formulation
 from mnnfem.geometry import Geometry
 from mnnfem.guard import Guard
 from mnnfem.material import NeoHookean
@@ -101,7 +102,9 @@ def test_places_are_found_inside_on_edges_and_outside() -> None:
 
 @pytest.mark.parametrize("degree", [1, 2])
 def test_a_field_of_the_elements_degree_is_carried_exactly(degree: int) -> None:
-    old, new = (Solid(mesh, LAW, PRESS, MPI.COMM_SELF, degree) for mesh in (strip(4.0, 2.0, 8, 4), strip(4.0, 2.0, 7, 5)))
+    old, new = (
+        Solid(mesh, LAW, PRESS, MPI.COMM_SELF, Formulation(degree)) for mesh in (strip(4.0, 2.0, 8, 4), strip(4.0, 2.0, 7, 5))
+    )
 
     def field(x: np.ndarray) -> np.ndarray:
         quadratic = x[:, 0] * x[:, 1] * (degree - 1)

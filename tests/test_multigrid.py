@@ -16,6 +16,7 @@ from mnnfem.body import Body
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.errors import InputError
 from mnnfem.factor import Cholesky
+from mnnfem.formulation import Formulation
 from mnnfem.geometry import Geometry
 from mnnfem.material import NeoHookean
 from mnnfem.mesh import Floats
@@ -47,7 +48,7 @@ def test_states_and_gradients_are_those_of_cholesky_on_one_rank(choose: PETSc.Op
     seed = np.random.default_rng(0).normal(size=mesh.points.shape)
     for solver, comm in (("cholesky", MPI.COMM_SELF), ("multigrid", MPI.COMM_WORLD)):
         choose["mnnfem_solver"] = solver
-        body = Body(mesh, LAW, boundary(geometry), comm=comm, degree=degree)
+        body = Body(mesh, LAW, boundary(geometry), comm=comm, formulation=Formulation(degree))
         solution = body.solve(mesh.points, np.array([-5.0]), LAW.values)
         assert type(body.equilibrium.factor(solution)).__name__.lower() == solver
         gradients = body.vjp(solution, seed)
@@ -60,7 +61,7 @@ def test_states_and_gradients_are_those_of_cholesky_on_one_rank(choose: PETSc.Op
 @pytest.mark.parametrize(("geometry", "degree"), KINDS)
 def test_verdicts_are_those_of_cholesky_however_indefinite_the_matrix(geometry: Geometry, degree: int) -> None:
     """K - s lambda_1 M has a few negative modes for s just above 1, hundreds for large s, which a cycle could hide."""
-    solid = Solid(geometry.mesh, LAW, boundary(geometry), degree=degree)
+    solid = Solid(geometry.mesh, LAW, boundary(geometry), formulation=Formulation(degree))
     exact, mine = Cholesky(solid.comm), Multigrid(solid)
     matrix = solid.tangent(np.zeros(solid.size))
     diagonal = matrix.getDiagonal()
@@ -89,7 +90,7 @@ def test_a_column_is_stable_up_to_the_load_that_cholesky_finds(dim: int, degree:
     """A column pressed straight down, past its buckling load and back: each on the side that Cholesky sees."""
     flat = as_geometry(strip(4.0, 40.0, 1, 8))
     mesh = flat.mesh if dim == 2 else extruded(flat, 6.0, 1).mesh
-    solid = Solid(mesh, LAW, Boundary(("bottom", "top"), ()), degree=degree)
+    solid = Solid(mesh, LAW, Boundary(("bottom", "top"), ()), formulation=Formulation(degree))
     exact, mine = Cholesky(solid.comm), Multigrid(solid)
     heights = solid.space.tabulate_dof_coordinates()[: solid.dofs.owned, 1]
     down = np.zeros((solid.dofs.owned, dim))
@@ -127,7 +128,7 @@ def _vector(matrix: PETSc.Mat, values: Floats) -> PETSc.Vec:
 
 def test_two_kept_solutions_do_not_share_a_matrix(choose: PETSc.Options) -> None:
     choose["mnnfem_solver"] = "multigrid"
-    body = Body(PLANE.mesh, LAW, boundary(PLANE), factors=2, degree=1)
+    body = Body(PLANE.mesh, LAW, boundary(PLANE), factors=2, formulation=Formulation(1))
     seed = np.random.default_rng(1).normal(size=PLANE.mesh.points.shape)
     first = body.solve(PLANE.mesh.points, np.array([4.0]), LAW.values)
     alone = body.vjp(first, seed).points
@@ -136,7 +137,7 @@ def test_two_kept_solutions_do_not_share_a_matrix(choose: PETSc.Options) -> None
 
 
 def test_the_size_chooses_unless_the_user_does(choose: PETSc.Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    solid = Solid(PLANE.mesh, LAW, boundary(PLANE), degree=1)
+    solid = Solid(PLANE.mesh, LAW, boundary(PLANE), formulation=Formulation(1))
     assert isinstance(linear_solver(solid), Cholesky)
     monkeypatch.setattr(multigrid, "LARGE", {2: 100, 3: 100})
     assert isinstance(linear_solver(solid), Multigrid)

@@ -13,6 +13,7 @@ from mnnfem.body import Body
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.continuation import Effort
 from mnnfem.errors import EquilibriumError
+from mnnfem.formulation import Formulation
 from mnnfem.geometry import Geometry
 from mnnfem.material import NeoHookean
 from mnnfem.walls import walls_of
@@ -47,7 +48,7 @@ def test_the_middles_of_edges_have_their_own_displacement(dim: int, degree: int)
     def field(x: np.ndarray) -> np.ndarray:
         return np.stack([(i + 1) * x[:, 0] ** 2 - x[:, i] * x[:, 1] for i in range(dim)], axis=1)
 
-    solid = Body(mesh, LAW, Boundary(("left",), ()), degree=degree).solid
+    solid = Body(mesh, LAW, Boundary(("left",), ()), formulation=Formulation(degree)).solid
     own = solid.space.tabulate_dof_coordinates()[: solid.dofs.owned, :dim]
     edges = np.random.default_rng(0).permutation(mesh.cells[:, :2])
     ends = mesh.points[edges]

@@ -13,6 +13,7 @@ from mnnfem.body import Body
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.errors import InputError
 from mnnfem.fields import FieldWriter
+from mnnfem.formulation import Formulation
 from mnnfem.geometry import Geometry
 from mnnfem.material import NeoHookean
 from mnnfem.mesh import Floats, Mesh, signed_measures
@@ -74,7 +75,7 @@ def test_nodes_on_a_facet_are_those_that_lie_there(degree: int) -> None:
     """One layer: faces inside have all their corners on the outline too, and do not belong to it."""
     mesh = block(1, 1, 1)
     outlined = Mesh(mesh.points, mesh.cells, {"outline": mesh.boundary()})
-    solid = Solid(outlined, LAW, Boundary(("outline",), ()), MPI.COMM_SELF, degree)
+    solid = Solid(outlined, LAW, Boundary(("outline",), ()), MPI.COMM_SELF, Formulation(degree))
     low, high = np.zeros(3), np.array([20.0, 10.0, 6.0])
     outside = (np.isclose(nodes_of(solid), low) | np.isclose(nodes_of(solid), high)).any(axis=1)
     assert np.array_equal(solid.dofs.on_facet("outline"), outside)
@@ -85,7 +86,7 @@ def test_nodes_on_a_facet_are_those_that_lie_there(degree: int) -> None:
 def test_affine_field_has_the_exact_energy_and_passes_the_patch_test(degree: int) -> None:
     mesh = block()
     sides = ("left", "right", "bottom", "top", "back", "front")
-    solid = Solid(mesh, LAW, Boundary(sides, ()), MPI.COMM_SELF, degree)
+    solid = Solid(mesh, LAW, Boundary(sides, ()), MPI.COMM_SELF, Formulation(degree))
     solid.set_points(twisted(mesh))
     u = (nodes_of(solid) @ GRADIENT.T).ravel()
     F = np.eye(3) + GRADIENT
@@ -99,7 +100,7 @@ def test_affine_field_has_the_exact_energy_and_passes_the_patch_test(degree: int
 
 @pytest.mark.parametrize("degree", [1, 2])
 def test_residual_and_tangent_are_the_derivatives(degree: int) -> None:
-    solid, rng = Solid(block(), LAW, Boundary(("left",), ()), MPI.COMM_SELF, degree), np.random.default_rng(1)
+    solid, rng = Solid(block(), LAW, Boundary(("left",), ()), MPI.COMM_SELF, Formulation(degree)), np.random.default_rng(1)
     u, d = (0.05 * solid.on_free(rng.normal(size=solid.size)) for _ in range(2))
     h = 1e-5
     slope = (solid.energy(u + h * d) - solid.energy(u - h * d)) / (2 * h)
@@ -121,7 +122,7 @@ def test_gradients_have_taylor_order_two(small: Geometry, degree: int) -> None:
     drives = [Drive("top", (0.0, 1.0, 0.3), 4.0), Drive("top", (1.0, 0.0, 0.0), 4.0)]
 
     def value(inputs: dict[str, Floats]) -> tuple[float, Body, object]:
-        body = Body(mesh, LAW, Boundary(("bottom",), drives), comm=MPI.COMM_SELF, degree=degree)
+        body = Body(mesh, LAW, Boundary(("bottom",), drives), comm=MPI.COMM_SELF, formulation=Formulation(degree))
         solution = body.solve(**inputs)
         return float((weights * body.displacement(solution)).sum()), body, solution
 
@@ -139,9 +140,13 @@ def test_gradients_have_taylor_order_two(small: Geometry, degree: int) -> None:
 def test_a_plate_that_may_not_thicken_is_in_plane_strain() -> None:
     """A plane equilibrium drawn out along z has its energy and its forces per thickness; nothing pulls sideways."""
     plane = strip(20.0, 10.0, 4, 4)
-    flat = Body(plane, LAW, Boundary(("bottom",), [Drive("top", (0.3, 1.0), 2.0)]), comm=MPI.COMM_SELF, degree=1)
+    flat = Body(
+        plane, LAW, Boundary(("bottom",), [Drive("top", (0.3, 1.0), 2.0)]), comm=MPI.COMM_SELF, formulation=Formulation(1)
+    )
     solution = flat.solve(plane.points, np.array([-1.0]), LAW.values)
-    thick = Solid(extruded(as_geometry(plane), 6.0, 2).mesh, LAW, Boundary(("back", "front"), ()), MPI.COMM_SELF, 1)
+    thick = Solid(
+        extruded(as_geometry(plane), 6.0, 2).mesh, LAW, Boundary(("back", "front"), ()), MPI.COMM_SELF, Formulation(1)
+    )
     moved = np.column_stack([flat.displacement(solution), np.zeros(len(plane.points))])
     u = thick.dofs.from_points(np.tile(moved, (3, 1)))
     assert thick.energy(u) == pytest.approx(6.0 * solution.record.energy, rel=1e-12)
@@ -153,7 +158,13 @@ def test_a_plate_that_may_not_thicken_is_in_plane_strain() -> None:
 
 def test_fields_of_a_body_in_space(small: Geometry, tmp_path) -> None:
     for degree in (1, 2):
-        body = Body(small.mesh, LAW, Boundary(("bottom",), [Drive("top", (0, 1, 0), 4.0)]), comm=MPI.COMM_SELF, degree=degree)
+        body = Body(
+            small.mesh,
+            LAW,
+            Boundary(("bottom",), [Drive("top", (0, 1, 0), 4.0)]),
+            comm=MPI.COMM_SELF,
+            formulation=Formulation(degree),
+        )
         solution = body.solve(small.mesh.points, np.array([1.0]), LAW.values)
         grid = FieldWriter(body.solid).grid(solution)
         sizes = grid.compute_cell_sizes(length=False, area=False)["Volume"]
@@ -167,7 +178,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence(small: Geometry) -> None:
     with pytest.raises(InputError, match="2 components, the mesh has 3"):
         Body(small.mesh, LAW, Boundary(("bottom",), [Drive("top", (0, 1), 4.0)]), comm=MPI.COMM_SELF)
     with pytest.raises(InputError, match="degree 1 or 2, got 3"):
-        Body(small.mesh, LAW, Boundary(("bottom",), ()), comm=MPI.COMM_SELF, degree=3)
+        Body(small.mesh, LAW, Boundary(("bottom",), ()), comm=MPI.COMM_SELF, formulation=Formulation(3))
     with pytest.raises(InputError, match="neither triangles"):
         Mesh(small.mesh.points, small.mesh.cells[:, :3], {})
     with pytest.raises(InputError, match="no or negative volume"):

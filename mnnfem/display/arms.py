@@ -15,7 +15,7 @@ from mnnfem.display.images import Shares
 from mnnfem.display.segments import LIT, margins, read
 from mnnfem.display.windows import Windows
 from mnnfem.geometry import Geometry
-from mnnfem.material import NeoHookean
+from mnnfem.material import Law
 from mnnfem.mesh import Mesh
 from mnnfem.plan import Settings
 from mnnfem.settings import setting
@@ -66,7 +66,7 @@ class Display:
 
     geometry: Geometry
     boundary: Boundary
-    law: NeoHookean
+    law: Law
     windows: Windows
     images: Shares | None
 
