@@ -11,8 +11,8 @@ import numpy as np
 import ufl
 from dolfinx import fem
 
+from mnnfem.coefficients import Coefficients
 from mnnfem.density import Density, embedded
-from mnnfem.material import Law
 from mnnfem.mesh import Floats
 
 STEPS = 40  # most Newton steps for the stretch across, of which two or three are needed
@@ -26,8 +26,9 @@ class Across(Density):
     fourth order in F, and its first three derivatives by F, nodes and parameters are those of the condensed energy.
     """
 
-    def __init__(self, law: Law, parameters: Sequence[Any], u: fem.Function, dx: ufl.Measure, quadrature_degree: int) -> None:
-        super().__init__(law, parameters, u, dx, quadrature_degree)
+    def __init__(self, coefficients: Coefficients, u: fem.Function, dx: ufl.Measure, quadrature_degree: int) -> None:
+        super().__init__(coefficients, u, dx, quadrature_degree)
+        law, parameters = coefficients.law, coefficients.fields
         cell = self.domain.basix_cell()
         points, _ = basix.make_quadrature(cell, quadrature_degree)
         space = fem.functionspace(self.domain, basix.ufl.quadrature_element(cell, scheme="default", degree=quadrature_degree))

@@ -11,7 +11,6 @@ from dolfinx import fem, la
 from mnnfem.dofs import assemble
 from mnnfem.equilibrium import Equilibrium, Solution
 from mnnfem.mesh import Floats
-from mnnfem.solid import Solid
 from mnnfem.tangent import Tangent
 
 ACCURACY = 1e-10  # of the adjoint equation
@@ -19,7 +18,9 @@ ACCURACY = 1e-10  # of the adjoint equation
 
 @dataclass(frozen=True)
 class Gradients:
-    """dJ/d(node coordinates) (n, d), dJ/d(controls) (c,), dJ/d(material values) (p,); J's unit over mm or the value's."""
+    """dJ/d(node coordinates) (n, d), dJ/d(controls) (c,), dJ/d(material values) of their shape; J's unit over mm or
+    the value's.
+    """
 
     points: Floats
     controls: Floats
@@ -50,7 +51,7 @@ class Adjoint:
         own = nodes.dofmap.index_map.size_local
         dofs, at = np.unique(nodes.dofmap.list, return_index=True)
         self._own, self._nodes = dofs[dofs < own], solid.dofs.cell_nodes.ravel()[at[dofs < own]]
-        slopes = _parameter_slopes(solid)
+        slopes = solid.coefficients.slopes(solid.density.integrand, solid.F, solid.dx)
         self._energy_material = [fem.form(slope) for slope in slopes]
         self._material = [fem.form(-solid.density.work(slope, self._multiplier)) for slope in slopes]
 
@@ -71,7 +72,7 @@ class Adjoint:
         solid.set_inputs(solution.points, solution.material, solution.controls)
         points = loading.pulled_rest(u, solution.points)
         amounts = np.array([loading.amount(u, number) for number in range(len(loading.values))])
-        return self._gradients(self._energy_shape, solid.residual(u), self._energy_material, points, amounts)
+        return self._gradients(solution, self._energy_shape, solid.residual(u), self._energy_material, points, amounts)
 
     def reaction(self, solution: Solution, control: int) -> Gradients:
         r"""Gradients of the reaction dPi/dc_j of a control, N/mm per unit of the input.
@@ -93,17 +94,17 @@ class Adjoint:
         solid.density.follow(self._multiplier)
         points = loading.pulling_shape(u, solution.points, multiplier)
         slopes = [-solid.dot(loading.force(u, number), multiplier) for number in range(len(loading.values))]
-        return self._gradients(self._shape, reaction, self._material, points, np.array(slopes))
+        return self._gradients(solution, self._shape, reaction, self._material, points, np.array(slopes))
 
     def _gradients(
-        self, shape: fem.Form, forces: Floats, material: list[fem.Form], strands: Floats, loads: Floats
+        self, solution: Solution, shape: fem.Form, forces: Floats, material: list[fem.Form], strands: Floats, loads: Floats
     ) -> Gradients:
         solid = self.solid
         moved = assemble(self._vector, shape).reshape(-1, solid.mesh.dim)[self._own]
         return Gradients(
             points=solid.dofs.sum_nodes(moved, self._nodes) + strands,
             controls=np.array([*(solid.dot(lift, forces) for lift in solid.lifts), *loads]),
-            material=np.array([solid.comm.allreduce(fem.assemble_scalar(form)) for form in material]),
+            material=solid.coefficients.gradient(material, solution.material),
         )
 
     def _multiplier_of(self, solution: Solution, rhs: Floats) -> tuple[Floats, Floats]:
@@ -127,13 +128,3 @@ class Adjoint:
     def _free_norm(self, force: Floats) -> float:
         free = self.solid.on_free(force)
         return self.solid.dot(free, free) ** 0.5
-
-
-def _parameter_slopes(solid: Solid) -> list[ufl.Form]:
-    """dPi/dp for each material parameter, as functionals."""
-    slopes = []
-    for number in range(len(solid.parameters)):
-        values = list(solid.parameters)
-        values[number] = ufl.variable(values[number])
-        slopes.append(ufl.diff(solid.density.integrand(solid.F, values), values[number]) * solid.dx)
-    return slopes

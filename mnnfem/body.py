@@ -12,6 +12,7 @@ from mnnfem.equilibrium import Equilibrium, Solution, Start
 from mnnfem.formulation import Formulation
 from mnnfem.material import Law
 from mnnfem.mesh import Floats, Ints, Mesh
+from mnnfem.regions import Regions
 from mnnfem.solid import Solid
 from mnnfem.transfer import Transfer
 from mnnfem.walls import walls_of
@@ -21,9 +22,10 @@ class Body:
     """A mesh, a material law and a boundary: everything that equilibria and their gradients need.
 
     The mesh may be plane or solid and is discretised as the `formulation` says, distributed over `comm`; inputs and results
-    are the same on all its ranks. `factors` is how many solutions keep their factor for a
-    gradient that is asked for later. `observables` are mesh points by name: an index for each named vertex, (k,)
-    indices for each named facet. `edges` (e, 2) are those of the walls of a plane body, in the order of `walls_of`.
+    are the same on all its ranks. With `regions` material values may be (r, p), a row for each. `factors` is how many
+    solutions keep their factor for a gradient that is asked for later. `observables` are mesh points by name: an index for
+    each named vertex, (k,) indices for each named facet. `edges` (e, 2) are those of the walls of a plane body, in the
+    order of `walls_of`.
     """
 
     def __init__(
@@ -35,8 +37,9 @@ class Body:
         comm: MPI.Comm = MPI.COMM_WORLD,
         factors: int = 1,
         formulation: Formulation = Formulation(),
+        regions: Regions | None = None,
     ) -> None:
-        self.solid = Solid(mesh, law, boundary, comm, formulation)
+        self.solid = Solid(mesh, law, boundary, comm, formulation, regions)
         self.equilibrium = Equilibrium(self.solid, effort, factors)
         self.adjoint = Adjoint(self.equilibrium)
         on_facets = {name: np.unique(edges) for name, edges in mesh.facets.items()}

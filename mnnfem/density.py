@@ -15,7 +15,7 @@ from dolfinx import fem
 from petsc4py import PETSc
 
 from mnnfem import _compat
-from mnnfem.material import Law
+from mnnfem.coefficients import Coefficients
 from mnnfem.mesh import Floats
 
 
@@ -30,8 +30,8 @@ class Density:
     rows = negative = 0
     loose = False
 
-    def __init__(self, law: Law, parameters: Sequence[Any], u: fem.Function, dx: ufl.Measure, quadrature_degree: int) -> None:
-        self.law, self.parameters, self.u, self.dx, self.quadrature_degree = law, parameters, u, dx, quadrature_degree
+    def __init__(self, coefficients: Coefficients, u: fem.Function, dx: ufl.Measure, quadrature_degree: int) -> None:
+        self.coefficients, self.law, self.u, self.dx = coefficients, coefficients.law, u, dx
         self.domain = u.function_space.mesh
         self.dim = self.domain.geometry.dim
         self.F = ufl.Identity(self.dim) + ufl.grad(u)

@@ -165,7 +165,7 @@ class Equilibrium:
         if points.shape != mesh.points.shape:
             raise InputError(f"The mesh has points of shape {mesh.points.shape}, got {points.shape}.")
         self.solid.boundary.check_controls(controls)
-        self.solid.law.check(material)
+        self.solid.coefficients.check(material)
         measures = signed_measures(points, mesh.cells)
         inverted = np.flatnonzero(~(measures > 0))
         if inverted.size:

@@ -30,7 +30,7 @@ class FieldWriter:
     def __init__(self, solid: Solid) -> None:
         self.solid = solid
         cellwise = fem.functionspace(solid.domain, ("DG", 0))
-        density = solid.density.integrand(solid.F, solid.parameters)
+        density = solid.density.integrand(solid.F, solid.coefficients.fields)
         self._energies = fem.form(density * ufl.TestFunction(cellwise) * solid.dx)
 
     def grid(self, solution: Solution) -> pyvista.UnstructuredGrid:

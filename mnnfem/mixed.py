@@ -11,9 +11,9 @@ from dolfinx import default_scalar_type, fem, la
 from mpi4py import MPI
 from petsc4py import PETSc
 
+from mnnfem.coefficients import Coefficients
 from mnnfem.density import Density, Matrix, embedded
 from mnnfem.dofs import assemble
-from mnnfem.material import Law
 from mnnfem.mesh import Floats
 
 LOOSE = 20.0  # times the modulus of the shape: the bulk modulus of the loosened energy, that of a Poisson's ratio of 0.49
@@ -35,8 +35,9 @@ class Mixed(Density):
     state by a factor of ten and more each time (Rockafellar, Math. Oper. Res. 1, 1976: the proximal method of multipliers).
     """
 
-    def __init__(self, law: Law, parameters: Sequence[Any], u: fem.Function, dx: ufl.Measure, quadrature_degree: int) -> None:
-        super().__init__(law, parameters, u, dx, quadrature_degree)
+    def __init__(self, coefficients: Coefficients, u: fem.Function, dx: ufl.Measure, quadrature_degree: int) -> None:
+        super().__init__(coefficients, u, dx, quadrature_degree)
+        law, parameters = coefficients.law, coefficients.fields
         space = fem.functionspace(self.domain, ("Lagrange", 1))
         self.pressure, self._change = fem.Function(space), fem.Function(space)
         self.rows, self.negative = space.dofmap.index_map.size_local, space.dofmap.index_map.size_global
@@ -66,13 +67,13 @@ class Mixed(Density):
         self._old, self._settled = True, np.zeros(0)
 
     def loosen(self) -> None:
-        shear, bulk = self._moduli()
+        shear, bulk = self.coefficients.stiffness, self.coefficients.bulk
         if bulk > 2 * LOOSE * shear:
             self._hold.value, self.loose = 1 / (LOOSE * shear), True
             self.changed()
 
     def anchor(self) -> bool:
-        shear, bulk = self._moduli()
+        shear, bulk = self.coefficients.stiffness, self.coefficients.bulk
         moved = np.abs(self.pressure.x.array - self._anchor.x.array).max(initial=0.0)
         self._anchor.x.array[:] = self.pressure.x.array
         self._settled = np.zeros(0)
@@ -82,10 +83,6 @@ class Mixed(Density):
     def tighten(self) -> None:
         self._hold.value, self.loose = 0.0, False
         self.changed()
-
-    def _moduli(self) -> tuple[float, float]:
-        values = [float(parameter.value) for parameter in self.parameters]
-        return self.law.stiffness(values), float(self.law.bulk(*values))
 
     def settle(self) -> None:
         moved = self.u.x.array

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import basix
 import numpy as np
 import ufl
@@ -15,6 +12,7 @@ from petsc4py import PETSc
 from mnnfem import _compat
 from mnnfem.across import Across
 from mnnfem.boundary import Boundary
+from mnnfem.coefficients import Coefficients
 from mnnfem.density import Density, Matrix, negative_part
 from mnnfem.dofs import Dofs, assemble
 from mnnfem.formulation import Formulation
@@ -22,6 +20,7 @@ from mnnfem.loading import Loading
 from mnnfem.material import Law
 from mnnfem.mesh import Floats, Mask, Mesh
 from mnnfem.mixed import Mixed
+from mnnfem.regions import Regions
 
 
 class Solid:
@@ -46,6 +45,7 @@ class Solid:
         boundary: Boundary,
         comm: MPI.Comm = MPI.COMM_WORLD,
         formulation: Formulation = Formulation(),
+        regions: Regions | None = None,
     ) -> None:
         boundary.check(mesh)
         formulation.check(law, mesh.dim)
@@ -56,11 +56,12 @@ class Solid:
         self.domain = _compat.simplex_mesh(comm, mesh.points, mesh.cells)
         self.space = fem.functionspace(self.domain, ("Lagrange", self.degree, (mesh.dim,)))
         self.dx = ufl.Measure("dx", self.domain, metadata={"quadrature_degree": formulation.quadrature})
-        self.parameters = [fem.Constant(self.domain, default_scalar_type(value)) for value in law.values]
+        region, count = (regions.of(mesh), len(regions.names)) if regions else (None, 1)
+        self.coefficients = Coefficients(law, self.domain, region, count)
         self.dofs = Dofs(mesh, self.space)
         self.size, self.extent = self.dofs.size, float(np.ptp(mesh.points, axis=0).max())
         self.u, self.direction = fem.Function(self.space), fem.Function(self.space)
-        self.density = kind(law, self.parameters, self.u, self.dx, formulation.quadrature)
+        self.density = kind(self.coefficients, self.u, self.dx, formulation.quadrature)
         self.loading = Loading(boundary.loads, boundary.held_vertices(mesh), self.dofs, self.u, self.dx)
         self.F = self.density.F
         self._compile()
@@ -75,7 +76,7 @@ class Solid:
 
     def _compile(self) -> None:
         test, density = ufl.TestFunction(self.space), self.density
-        self.stored_energy = self.stored(self.parameters)
+        self.stored_energy = density.integrand(self.F, self.coefficients.fields) * self.dx
         loads = self.loading.potential
         self.potential = self.stored_energy if loads is None else self.stored_energy + loads
         self.virtual_work = ufl.derivative(self.potential, self.u, test)
@@ -90,10 +91,6 @@ class Solid:
         self._det_f = fem.Expression(ufl.det(self.F), points)
         self._cells = np.arange(self.dofs.own_cells, dtype=np.int32)
 
-    def stored(self, values: Sequence[Any]) -> ufl.Form:
-        """The strain energy for parameters that may be UFL variables."""
-        return self.density.integrand(self.F, values) * self.dx
-
     def _compression_left_out(self) -> ufl.Form:
         """int -S_ : (grad v)^T grad w dX, with S_ the second Piola-Kirchhoff stress's negative principal part.
 
@@ -101,7 +98,7 @@ class Solid:
         dS/dE is not. In space S_ is bounded by its least principal value, in all directions.
         """
         F = ufl.variable(self.F)
-        stress = ufl.inv(F) * ufl.diff(self.density.integrand(F, self.parameters), F)
+        stress = ufl.inv(F) * ufl.diff(self.density.integrand(F, self.coefficients.fields), F)
         trial, test = (ufl.grad(kind(self.space)) for kind in (ufl.TrialFunction, ufl.TestFunction))
         return ufl.inner(test * negative_part(stress), trial) * self.dx
 
@@ -126,9 +123,8 @@ class Solid:
         self.density.changed()
 
     def set_material(self, values: Floats) -> None:
-        """Set the law's parameters, in the order of its `names`."""
-        for constant, value in zip(self.parameters, values, strict=True):
-            constant.value = value
+        """Set the law's parameters (p,), in the order of its `names`, or (r, p) for each region."""
+        self.coefficients.set(values)
         self.density.changed()
 
     def set_loads(self, controls: Floats) -> None:
@@ -195,16 +191,12 @@ class Solid:
     @property
     def energy_floor(self) -> float:
         """Energies below it count as none, mJ (/mm): 1e-3 of modulus x volume, for rounding in a sum over the elements."""
-        return 1e-3 * self._stiffness * self.extent**self.mesh.dim
+        return 1e-3 * self.coefficients.stiffness * self.extent**self.mesh.dim
 
     @property
     def force_floor(self) -> float:
         """Forces below it count as none, N (/mm): 1e-6 of modulus x size; a body at rest has no reactions."""
-        return 1e-6 * self._stiffness * self.extent ** (self.mesh.dim - 1)
-
-    @property
-    def _stiffness(self) -> float:
-        return self.law.stiffness([float(parameter.value) for parameter in self.parameters])
+        return 1e-6 * self.coefficients.stiffness * self.extent ** (self.mesh.dim - 1)
 
     def on_free(self, vector: Floats) -> Floats:
         """The vector with zeros on the prescribed degrees of freedom."""

@@ -15,6 +15,7 @@ from mnnfem.hooke import LinearElastic
 from mnnfem.loads import Traction
 from mnnfem.material import Law, NeoHookean, OwnLaw, bulk_of, first_invariant
 from mnnfem.mesh import Mesh
+from mnnfem.regions import Regions
 from mnnfem.rubbers import IsochoricNeoHookean, Yeoh
 from tests.conftest import as_geometry, strip
 
@@ -141,3 +142,46 @@ def test_forms_that_do_not_exist_are_refused() -> None:
     for sentence, make in wrong.items():
         with pytest.raises(InputError, match=sentence):
             make()
+
+
+HALVES = Regions(("soft", "stiff"), lambda middles: (middles[:, 0] > 3.0).astype(int))
+
+
+@pytest.mark.parametrize("formulation", [Formulation(), MIXED])
+def test_regions_have_values_and_gradients_of_their_own(formulation: Formulation) -> None:
+    mesh, law = strip(6.0, 4.0, 4, 3), NeoHookean(1.0, 0.3)
+    boundary = Boundary(("left",), (), loads=[Traction("right", (0.0, -1.0), 1.0)])
+    weights = np.random.default_rng(1).normal(size=mesh.points.shape)
+
+    def made(regions: Regions | None = HALVES) -> Body:
+        return Body(mesh, law, boundary, comm=MPI.COMM_SELF, formulation=formulation, regions=regions)
+
+    body, pull, material = made(), np.array([0.02]), np.array([[1.0, 0.3], [8.0, 0.4]])
+    solution = body.solve(mesh.points, pull, material)
+    gradient = body.vjp(solution, weights).material
+    for place, value in np.ndenumerate(material):
+        moved = []
+        for step in (1e-4, -1e-4):
+            values = material.copy()
+            values[place] += step * value
+            moved.append((weights * made().displacement(made().solve(mesh.points, pull, values))).sum())
+        assert gradient[place] * value == pytest.approx((moved[0] - moved[1]) / 2e-4, rel=2e-6)
+    assert (
+        np.abs(body.displacement(solution)).max()
+        < 0.8 * np.abs(body.displacement(body.solve(mesh.points, pull, law.values))).max()
+    )
+    same, one = made().solve(mesh.points, pull, np.tile(law.values, (2, 1))), made(None)
+    alone = one.solve(mesh.points, pull, law.values)
+    assert one.displacement(alone) == pytest.approx(body.displacement(same), abs=1e-9)
+    assert body.vjp(same, weights).material.sum(axis=0) == pytest.approx(one.vjp(alone, weights).material, rel=1e-6)
+
+
+def test_regions_that_do_not_fit_are_refused() -> None:
+    mesh, law = strip(6.0, 4.0, 4, 3), NeoHookean(1.0, 0.3)
+    with pytest.raises(InputError, match="one of the numbers 0 to 1"):
+        Regions(("soft", "stiff"), lambda middles: np.full(len(middles), 2)).of(mesh)
+    body = Body(mesh, law, Boundary(("left", "right"), ()), comm=MPI.COMM_SELF, regions=HALVES)
+    with pytest.raises(InputError, match=r"or \(2, 2\) for its regions, got shape \(3, 2\)"):
+        body.check(mesh.points, np.zeros(0), np.ones((3, 2)))
+    with pytest.raises(InputError, match="Young's modulus must be above 0 MPa, got -1"):
+        body.check(mesh.points, np.zeros(0), np.array([[1.0, 0.3], [-1.0, 0.3]]))
