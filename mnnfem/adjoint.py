@@ -59,8 +59,8 @@ class Adjoint:
         """Gradients of J, given `force` = dJ/du on this rank's own degrees of freedom."""
         solid = self.solid
         solid.set_inputs(solution.points, solution.material, solution.controls)
-        multiplier, reaction = self._multiplier_of(solution, force)
-        return self._along(solution, multiplier, reaction)
+        multiplier, reaction = self.multiplier_of(solution, force)
+        return self.along(solution, multiplier, reaction)
 
     def energy(self, solution: Solution) -> Gradients:
         """Gradients of the potential Pi itself, mJ/mm per unit of the input; in controls that move facets reactions, N/mm.
@@ -83,10 +83,10 @@ class Adjoint:
         """
         solid, lift = self.solid, self.solid.lifts[control]
         solid.set_inputs(solution.points, solution.material, solution.controls)
-        moved, rest = self._multiplier_of(solution, -solid.tangent_action(solution.displacement, lift))
-        return self._along(solution, -(lift + moved), -rest)
+        moved, rest = self.multiplier_of(solution, -solid.tangent_action(solution.displacement, lift))
+        return self.along(solution, -(lift + moved), -rest)
 
-    def _along(self, solution: Solution, multiplier: Floats, reaction: Floats) -> Gradients:
+    def along(self, solution: Solution, multiplier: Floats, reaction: Floats) -> Gradients:
         """-dR/d(inputs)[multiplier]; in the controls that prescribe displacements, the reaction."""
         solid, u, loading = self.solid, solution.displacement, self.solid.loading
         solid.move(u)
@@ -107,7 +107,7 @@ class Adjoint:
             material=solid.coefficients.gradient(material, solution.material),
         )
 
-    def _multiplier_of(self, solution: Solution, rhs: Floats) -> tuple[Floats, Floats]:
+    def multiplier_of(self, solution: Solution, rhs: Floats) -> tuple[Floats, Floats]:
         """lambda, and dJ/du - K lambda on all rows: the reaction where u is prescribed, what is left of the error elsewhere.
 
         The factor is of the tangent one polishing step before the solution: where that shows, conjugate gradients on

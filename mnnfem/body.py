@@ -8,6 +8,7 @@ from mpi4py import MPI
 from mnnfem.adjoint import Adjoint, Gradients
 from mnnfem.boundary import Boundary
 from mnnfem.continuation import Effort
+from mnnfem.curvature import Curvature
 from mnnfem.equilibrium import Equilibrium, Solution, Start
 from mnnfem.formulation import Formulation
 from mnnfem.material import Law
@@ -42,6 +43,7 @@ class Body:
         self.solid = Solid(mesh, law, boundary, comm, formulation, regions)
         self.equilibrium = Equilibrium(self.solid, effort, factors)
         self.adjoint = Adjoint(self.equilibrium)
+        self.curvature = Curvature(self.adjoint)
         on_facets = {name: np.unique(edges) for name, edges in mesh.facets.items()}
         self.edges: Ints = walls_of(mesh).edges if mesh.dim == 2 else np.zeros((0, 2), dtype=np.int64)
         self.observables: dict[str, int | Ints] = {**mesh.vertices, **on_facets}
@@ -80,6 +82,10 @@ class Body:
     def reaction_gradients(self, solution: Solution, control: int) -> Gradients:
         """Gradients of the reaction of a control at an equilibrium, N/mm."""
         return self.adjoint.reaction(solution, control)
+
+    def hessian_product(self, solution: Solution, seed: Floats, way: Gradients) -> Gradients:
+        """The Hessian of the function of constant derivatives `seed` (n, d) by `displacement`, times a change of all inputs."""
+        return self.curvature.product(solution, self.solid.dofs.from_points(seed), way)
 
     def carrier(self, other: Body, was: Floats, now: Floats) -> Transfer:
         """What turns solutions of `other`, the same body on another mesh, into starts; nodes at `was` there, `now` here."""
