@@ -65,8 +65,7 @@ class Curvature:
         """d/de of a vector along the way, with the displacement moving too."""
         forward, back = (of(self._moved(solution, way, moving, side)) for side in (step, -step))
         self._set(solution)
-        slope: Floats = (forward - back) / (2 * step)
-        return slope
+        return np.asarray((forward - back) / (2 * step), dtype=np.float64)
 
     def _moved(self, solution: Solution, way: Gradients, moving: Floats, step: float) -> Solution:
         """What would be the solution a step further, the solid set to its inputs."""

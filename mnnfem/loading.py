@@ -130,6 +130,8 @@ def _on_facet(load: Traction | Pressure | Bedding, held: Held, dofs: Dofs, u: fe
         return ufl.inner(u, u) / 2 * ds
     domain, dim = u.function_space.mesh, dofs.dim
     F = ufl.Identity(dim) + ufl.grad(u)
-    place = ufl.SpatialCoordinate(domain) + u - ufl.as_vector(load.origin(dofs.mesh, held).tolist())
+    origin, weights = (ufl.as_vector(vector.tolist()) for vector in load.frame(dofs.mesh, held))
+    place = ufl.SpatialCoordinate(domain) + u - origin
     cofactor = ufl.as_matrix([[F[1, 1], -F[1, 0]], [-F[0, 1], F[0, 0]]]) if dim == 2 else ufl.det(F) * ufl.inv(F).T
-    return ufl.inner(place, cofactor * ufl.FacetNormal(domain)) / dim * ds
+    area = cofactor * ufl.FacetNormal(domain)
+    return sum(weights[i] * place[i] * area[i] for i in range(dim)) * ds

@@ -59,7 +59,7 @@ class Pressure(_Signed):
     """Pressure of a gas or liquid on a facet, MPa: it stays at right angles to the surface, above 0 towards the body.
 
     Its potential is minus pressure times the volume beside the facet. So the facet is closed, like a pore's wall, or its rim
-    does not move, or moves in planes x_i = c_i in which it is held, one and the same c_i for each i.
+    is held, or slides in planes x_i = c_i: any number of them for all i but one, for which there is one or none.
     """
 
     facet: str
@@ -68,25 +68,31 @@ class Pressure(_Signed):
 
     def check(self, mesh: Mesh, held: Held) -> None:
         """InputError for what the mesh has not, and for a rim that is free to move."""
-        self.origin(mesh, held)
+        self.frame(mesh, held)
 
-    def origin(self, mesh: Mesh, held: Held) -> Floats:
-        """From where the volume is counted, (d,) mm, so that the rim adds nothing to the pressure's work."""
-        rim, origin = np.unique(rim_of(mesh.facet(self.facet))), np.zeros(mesh.dim)
-        taken: dict[int, float] = {}
-        for vertex in map(int, rim):
+    def frame(self, mesh: Mesh, held: Held) -> tuple[Floats, Floats]:
+        """Origin o and weights w, (d,), of the volume sum_i w_i int (x_i - o_i) n_i da: the rim's planes add nothing.
+
+        A plane x_k = c has no flux of the field x_i - o_i along i, unless i is k and c is not o_i.
+        """
+        planes: list[set[float]] = [set() for _ in range(mesh.dim)]
+        for vertex in map(int, np.unique(rim_of(mesh.facet(self.facet)))):
             fixed, place = held.get(vertex, set()), mesh.points[vertex]
-            if len(fixed) == mesh.dim:
-                continue
-            planes = [i for i in fixed if np.isclose(taken.setdefault(i, float(place[i])), place[i], atol=1e-9)]
-            if not planes:
+            if not fixed:
                 raise InputError(
                     f"The rim of the pressed facet {self.facet!r} is free to move at {np.round(place, 3).tolist()} mm, where "
                     "pressure has no potential: close the facet to a whole pore's wall, or hold its rim."
                 )
-        for i, value in taken.items():
-            origin[i] = value
-        return origin
+            for i in fixed if len(fixed) < mesh.dim else ():
+                planes[i].add(round(float(place[i]), 9))
+        usable = [len(values) < 2 for values in planes]
+        if not any(usable):
+            raise InputError(
+                f"The rim of the pressed facet {self.facet!r} slides in more than one plane of every direction, where its "
+                "pressure has no potential: hold the rim, or press the parts between two planes each by itself."
+            )
+        origin = np.array([min(values) if values and use else 0.0 for values, use in zip(planes, usable, strict=True)])
+        return origin, np.array(usable) / sum(usable)
 
 
 @dataclass(frozen=True)
