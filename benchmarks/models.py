@@ -145,8 +145,8 @@ class Case:
 
     def value(self, body: Body, number: int, step: Floats | float) -> float:
         """The functional with one input moved."""
-        inputs = [one + (step if k == number else 0.0) for k, one in enumerate(self.start)]
-        return float((self.weights * body.displacement(body.solve(*inputs))).sum())
+        points, controls, material = (one + (step if k == number else 0.0) for k, one in enumerate(self.start))
+        return float((self.weights * body.displacement(body.solve(points, controls, material))).sum())
 
     def figures(self) -> dict[str, float]:
         """Orders, errors and costs, the worst over the three inputs."""
@@ -195,12 +195,12 @@ def cases(form: str, law: Law) -> Iterator[tuple[str, Case]]:
     loads = loads_of(mesh.dim)
     rollers = [("back", 2), ("front", 2)] if mesh.dim == 3 else []
     boundary = Boundary(("bottom",), [Drive("top", upwards, 20.0)], rollers, [load for load, _ in loads.values()])
-    bodies = [Body(mesh, law, boundary, comm=MPI.COMM_SELF, formulation=FORMS[form]) for _ in range(2)]
+    body, again = (Body(mesh, law, boundary, comm=MPI.COMM_SELF, formulation=FORMS[form]) for _ in range(2))
     weights = np.random.default_rng(3).normal(size=mesh.points.shape)
     for number, (name, (_, value)) in enumerate(loads.items()):
         controls = np.zeros(1 + len(loads))
         controls[0], controls[1 + number] = 2.0, value
-        yield name, Case(*bodies, controls, weights)
+        yield name, Case(body, again, controls, weights)
 
 
 def factorisations(count: int = 12) -> dict[str, float]:
