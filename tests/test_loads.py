@@ -91,6 +91,19 @@ def test_gradients_in_all_inputs_are_those_of_rebuilt_forwards(name: str) -> Non
         assert (parts[1] * way).sum() == pytest.approx((energies[0] - energies[1]) / (2 * h), rel=2e-6, abs=1e-9)
 
 
+@pytest.mark.mpi
+def test_ranks_together_carry_every_load_as_one_does() -> None:
+    held, found = ("left", "top", "bottom"), []
+    weights = np.random.default_rng(0).normal(size=MESH.points.shape)
+    for comm in (MPI.COMM_WORLD, MPI.COMM_SELF):
+        body = Body(MESH, LAW, Boundary(held, (), loads=[LOADS[name][0] for name in NAMES]), comm=comm)
+        solution = body.solve(MESH.points, controls(NAMES), LAW.values)
+        gradients, stored = body.vjp(solution, weights), body.energy_gradients(solution)
+        found.append((body.displacement(solution), gradients.points, gradients.controls, stored.points, stored.controls))
+    for shared, alone in zip(*found, strict=True):
+        assert shared == pytest.approx(alone, rel=1e-7, abs=1e-8 * np.abs(alone).max())
+
+
 def ring(inner: float, outer: float, around: int, through: int) -> Mesh:
     """A quarter of a ring of crossed squares; facets x and y on the axes, inside, outside."""
     square = strip(1.0, 1.0, through, around)
