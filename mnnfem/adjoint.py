@@ -100,12 +100,17 @@ class Adjoint:
         self, solution: Solution, shape: fem.Form, forces: Floats, material: list[fem.Form], strands: Floats, loads: Floats
     ) -> Gradients:
         solid = self.solid
-        moved = assemble(self._vector, shape).reshape(-1, solid.mesh.dim)[self._own]
         return Gradients(
-            points=solid.dofs.sum_nodes(moved, self._nodes) + strands,
+            points=self.at_nodes(shape) + strands,
             controls=np.array([*(solid.dot(lift, forces) for lift in solid.lifts), *loads]),
             material=solid.coefficients.gradient(material, solution.material),
         )
+
+    def at_nodes(self, shape: fem.Form) -> Floats:
+        """A linear form of the nodes' motion as a vector (n, d) of the mesh points, on all ranks."""
+        solid = self.solid
+        moved = assemble(self._vector, shape).reshape(-1, solid.mesh.dim)[self._own]
+        return solid.dofs.sum_nodes(moved, self._nodes)
 
     def multiplier_of(self, solution: Solution, rhs: Floats) -> tuple[Floats, Floats]:
         """lambda, and dJ/du - K lambda on all rows: the reaction where u is prescribed, what is left of the error elsewhere.

@@ -60,6 +60,17 @@ class Density:
     def tighten(self) -> None:
         """Make the energy exact again."""
 
+    def slopes(self, functional: ufl.Form) -> list[fem.Form]:
+        """Derivatives of another functional in the fields."""
+        return []
+
+    def absorb(self, slopes: list[fem.Form]) -> None:
+        """Turn these derivatives into a change of the fields that `settled` and `stiffen` take account of them by."""
+
+    def settled(self, functional: ufl.Form, potential: ufl.Form) -> ufl.Form:
+        """What has, after `absorb`, the derivatives of a functional with its fields kept where the potential wants them."""
+        return functional
+
     def follow(self, direction: fem.Function) -> None:
         """Bring the fields' own change to that of the displacement."""
 

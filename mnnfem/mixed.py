@@ -90,6 +90,15 @@ class Mixed(Density):
             self._settled = moved.copy()
             self._solve(self._dilation, self.pressure)
 
+    def slopes(self, functional: ufl.Form) -> list[fem.Form]:
+        return [fem.form(ufl.derivative(functional, self.pressure, ufl.TestFunction(self.pressure.function_space)))]
+
+    def absorb(self, slopes: list[fem.Form]) -> None:
+        self._solve(slopes[0], self._change)
+
+    def settled(self, functional: ufl.Form, potential: ufl.Form) -> ufl.Form:
+        return functional + ufl.derivative(potential, self.pressure, self._change)
+
     def follow(self, direction: fem.Function) -> None:
         self._direction.x.array[:] = direction.x.array
         self._solve(self._rate, self._change)
