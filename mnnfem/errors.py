@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 Failure = Literal["inverted", "stalled", "unstable", "overlap", "uncertified", "solver"]
 
@@ -42,3 +43,11 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     nearest = f" Did you mean {close[0]!r}?" if close else ""
     return InputError(f"Unknown {kind} {name!r}.{nearest} Valid names: {', '.join(known)}.")
+
+
+def package_for(what: str, module: str, package: str, otherwise: str = "") -> Any:
+    """A module of a package that not every installation has. InputError, with what can be done otherwise, where it is missing."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise InputError(f"{what} come with {package}, which is not installed: pip install {package}{otherwise}.") from None

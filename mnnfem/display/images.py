@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from mnnfem.errors import InputError
+from mnnfem.errors import InputError, package_for
 from mnnfem.mesh import Floats, Ints
 
 SPLIT_SEED = 2023  # the same shares whatever the run's seed
 NAMES = ("digits", "mnist", "none")
+ELSE = ", or give --images none to train the ten digits without a network"
 
 
 @dataclass(frozen=True)
@@ -59,25 +58,18 @@ def side_of(inputs: int) -> int:
 
 
 def _digits() -> tuple[Floats, Ints]:
-    found = _package("sklearn.datasets", "scikit-learn").load_digits()
+    found = package_for("These images", "sklearn.datasets", "scikit-learn", ELSE).load_digits()
     return found.data.astype(np.float64) / 16, found.target.astype(np.int64)
 
 
 def _mnist() -> tuple[Floats, Ints]:
-    kind, folder = _package("torchvision.datasets", "torchvision").MNIST, Path.home() / ".cache/mnnfem/mnist"
+    kind, folder = (
+        package_for("These images", "torchvision.datasets", "torchvision", ELSE).MNIST,
+        Path.home() / ".cache/mnnfem/mnist",
+    )
     try:
         parts = [kind(folder, train=train, download=True) for train in (True, False)]
     except (OSError, RuntimeError) as problem:
         raise InputError(f"MNIST could not be downloaded to {folder}: {problem}; --images digits needs no network.") from None
     pixels = np.concatenate([part.data.numpy().reshape(len(part), -1) for part in parts])
     return pixels / 255.0, np.concatenate([part.targets.numpy() for part in parts]).astype(np.int64)
-
-
-def _package(module: str, package: str) -> Any:
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        raise InputError(
-            f"These images come with {package}, which is not installed: pip install {package}, or give --images none to train "
-            "the ten digits without a network."
-        ) from None

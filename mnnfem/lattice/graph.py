@@ -36,8 +36,8 @@ class Graph:
         closed = np.flatnonzero(bars[:, 0] == bars[:, 1])
         if closed.size:
             raise InputError(f"Bar {closed[0]} links joint {bars[closed[0], 0]} to itself: leave it out.")
-        _check_apart(joints)
-        _check_connected(bars, len(joints))
+        check_apart(joints)
+        check_connected(bars, len(joints))
         _check_crossings(joints, bars)
 
     @property
@@ -75,13 +75,13 @@ def bar_name(bars: Ints, bar: int) -> str:
     return f"bar {bar} (joints {bars[bar, 0]} and {bars[bar, 1]})"
 
 
-def _check_apart(joints: Floats) -> None:
+def check_apart(joints: Floats) -> None:
     """InputError where two joints lie on top of each other, nearer than 1e-9 of the graph's size."""
     near = cKDTree(joints).query_pairs(1e-9 * float(np.ptp(joints, axis=0).max()))
     if near:
         a, b = min(near)
         raise InputError(
-            f"Joints {a} and {b} lie on top of each other, at ({joints[a, 0]:g}, {joints[a, 1]:g}) mm: make them one."
+            f"Joints {a} and {b} lie on top of each other, at ({', '.join(f'{x:g}' for x in joints[a])}) mm: make them one."
         )
 
 
@@ -104,7 +104,8 @@ def _check_crossings(joints: Floats, bars: Ints) -> None:
         )
 
 
-def _check_connected(bars: Ints, count: int) -> None:
+def check_connected(bars: Ints, count: int) -> None:
+    """InputError unless bars link all of the joints 0 to count - 1 to each other."""
     links = sp.coo_matrix((np.ones(len(bars)), bars.T), shape=(count, count))
     parts, part = connected_components(links, directed=False)
     if parts > 1:

@@ -1,0 +1,1 @@
+"""Networks of springs that learn from forces and displacements alone."""
