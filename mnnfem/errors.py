@@ -46,7 +46,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
 
 
 def package_for(what: str, module: str, package: str, otherwise: str = "") -> Any:
-    """A module of a package that not every installation has. InputError, with what can be done otherwise, where it is missing."""
+    """A module of a package that may not be installed. InputError, with what can be done otherwise, where it is missing."""
     try:
         return importlib.import_module(module)
     except ImportError:

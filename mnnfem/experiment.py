@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import math
 import sys
 import time
@@ -25,7 +24,7 @@ from mnnfem.guard import Guard
 from mnnfem.plan import Experiment, Makers, Settings, body_makers
 from mnnfem.plant import Renewal
 from mnnfem.results import Arm
-from mnnfem.runfolder import RunFolder
+from mnnfem.runfolder import RunFolder, default_folder
 from mnnfem.task import Task
 from mnnfem.trainer import Schedule, Step, adam, evaluate, follow, train
 from mnnfem.verify import on_finer_mesh
@@ -45,7 +44,7 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     torch.set_num_threads(1)
     task, ensemble = experiment.task, Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
     heldout = experiment.held_out(settings.heldout)
-    folder = RunFolder(Path(ensemble.agree(settings.out or default_folder(task.name, settings))), ensemble.world)
+    folder = RunFolder(Path(ensemble.agree(settings.out or default_folder(task.name, settings.seed))), ensemble.world)
     folder.write_json("settings.json", {"workflow": experiment.workflow, **dataclasses.asdict(settings)})
     makers = body_makers(experiment.law, experiment.boundary, ensemble, settings.batch)
     makers.first(experiment.geometry.mesh)
@@ -74,11 +73,6 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
         write_stl(folder.file("design.stl"), mesh, points, settings.thickness)
         print(results.sentences(result, folder))
     return folder
-
-
-def default_folder(task: str, settings: Settings) -> str:
-    """Where a run of the task goes that was not told."""
-    return f"runs/{task}/{datetime.datetime.now():%Y-%m-%d-%H%M%S}-seed{settings.seed}"
 
 
 def train_arm(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 from collections.abc import Mapping
@@ -12,6 +13,11 @@ from mpi4py import MPI
 
 from mnnfem.errors import InputError
 from mnnfem.onerank import done_once, one_rank_of
+
+
+def default_folder(task: str, seed: int) -> str:
+    """Where a run of the task goes that was not told."""
+    return f"runs/{task}/{datetime.datetime.now():%Y-%m-%d-%H%M%S}-seed{seed}"
 
 
 class RunFolder:

@@ -21,11 +21,11 @@ from mnnfem.display.show import Show
 from mnnfem.display.training import begin, train_display
 from mnnfem.ensemble import Ensemble
 from mnnfem.errors import EquilibriumError
-from mnnfem.experiment import FROZEN, LEARNED, default_folder
+from mnnfem.experiment import FROZEN, LEARNED
 from mnnfem.fabricate.extrude import write_stl
 from mnnfem.fields import FieldWriter
 from mnnfem.plan import body_makers
-from mnnfem.runfolder import RunFolder
+from mnnfem.runfolder import RunFolder, default_folder
 from mnnfem.trainer import Evaluation, Step
 from mnnfem.versions import versions
 
@@ -34,7 +34,7 @@ def run(display: Display, settings: ShowSettings, began: float) -> RunFolder:
     """Choose, train, test, and write the run folder, which is returned; the frozen arm starts where the learned one does."""
     torch.set_num_threads(1)
     ensemble = Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
-    folder = RunFolder(Path(ensemble.agree(settings.out or default_folder(Show.name, settings))), ensemble.world)
+    folder = RunFolder(Path(ensemble.agree(settings.out or default_folder(Show.name, settings.seed))), ensemble.world)
     folder.write_json("settings.json", {"workflow": Show.name, **dataclasses.asdict(settings)})
 
     makers = body_makers(display.law, display.boundary, ensemble, max(settings.batch, len(ALL)))

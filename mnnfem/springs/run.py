@@ -1,0 +1,69 @@
+"""What the workflows of springs share: settings, the run's folder, its end."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from mpi4py import MPI
+
+from mnnfem.errors import InputError
+from mnnfem.runfolder import RunFolder, default_folder
+from mnnfem.settings import setting
+from mnnfem.versions import versions
+
+
+@dataclass(frozen=True)
+class SpringSettings:
+    """What every workflow of springs can be told."""
+
+    out: str = setting("", "folder of the run, made new; without it runs/<workflow>/<date>-seed<seed>")
+    seed: int = setting(0, "of what is drawn at random", low=0, high=2**32 - 1)
+    json: bool = setting(False, "print the result as JSON, and nothing else on standard output")
+
+
+@dataclass
+class Run:
+    """A run that goes on: its folder, the figures and sentences so far, and the bars that it missed."""
+
+    name: str
+    settings: SpringSettings
+    folder: RunFolder
+    began: float
+    result: dict[str, Any] = field(default_factory=dict)
+    missed: list[str] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, name: str, settings: SpringSettings) -> Run:
+        """Make the folder. InputError on several ranks."""
+        if MPI.COMM_WORLD.size > 1:
+            raise InputError(f"This workflow trains on one rank, not on {MPI.COMM_WORLD.size}: start it without mpirun.")
+        torch.set_num_threads(1)
+        folder = RunFolder(Path(settings.out or default_folder(name, settings.seed)))
+        folder.write_json("settings.json", {"workflow": name, **dataclasses.asdict(settings)})
+        return cls(name, settings, folder, time.perf_counter())
+
+    def tell(self, sentence: str, figures: Mapping[str, Any], bars: Mapping[str, bool]) -> None:
+        """One row: printed at once, its figures kept; `bars` are sentences of what was wanted, and whether it is so."""
+        lost = [bar for bar, reached in bars.items() if not reached]
+        self.missed += lost
+        self.result.update(figures)
+        told = sentence + "".join(f"; MISSED: {bar}" for bar in lost)
+        print(told, file=sys.stderr if self.settings.json else sys.stdout, flush=True)
+
+    def end(self, pictures: Sequence[str]) -> int:
+        """Write the result, say where everything is, and return the exit code: 1 where a bar was missed."""
+        seconds = time.perf_counter() - self.began
+        self.result.update(missed=self.missed, seconds=seconds, seed=self.settings.seed, versions=versions())
+        self.folder.write_json("result.json", self.result)
+        if self.settings.json:
+            print(json.dumps(self.result, indent=2))
+        self.tell(f"{seconds:.0f} s; everything is in {self.folder.path}: look at {' and '.join(pictures)}", {}, {})
+        return 1 if self.missed else 0
