@@ -102,9 +102,9 @@ def from_files(settings: BehaviourSettings) -> int:
     if not (settings.forward and settings.adjoint):
         raise InputError("A gradient takes two fields: give both --forward and --adjoint.")
     network = trapezoid()
-    fields = [read_elongations(Path(name), network) for name in (settings.forward, settings.adjoint)]
+    forward, adjoint = (read_elongations(Path(name), network) for name in (settings.forward, settings.adjoint))
     print("bond,gradient")
-    for bond, value in enumerate(gradient_of(*fields, settings.adjoint_scale)):
+    for bond, value in enumerate(gradient_of(forward, adjoint, settings.adjoint_scale)):
         print(f"{bond},{value:.9g}")
     return 0
 

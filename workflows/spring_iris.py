@@ -33,7 +33,7 @@ class IrisSettings(SpringSettings):
     splits: int = setting(3, "random shares for training and test; accuracies are their means", low=1, high=1000)
     epochs: int = setting(100, "passes with the paper's loss, and in situ", low=1)
     starts: int = setting(5, "starts with the paper's loss; the best on the training share is kept", low=1)
-    signed_epochs: int = setting(500, "steps of the signed softmax", low=1)
+    signed_epochs: int = setting(1000, "steps of the signed softmax", low=1)
     noise: float = setting(20.0, "noise of a photograph", unit="um", low=0, high=1000)
 
 

@@ -13,19 +13,26 @@ from mnnfem.springs.network import Network, compatibility
 
 @dataclass(frozen=True, eq=False)
 class Crowd:
-    """m choices of ports: components (m, c) loaded and (m, o) read, numbered as in `Network.free`, with their signs."""
+    """m choices of ports: components (m, c) loaded and (m, o) read, numbered as in `Network.free`, with their signs.
+
+    intact  (m, b) 0 where a bond is cut, 1 elsewhere
+    """
 
     loaded: torch.Tensor
     load_signs: torch.Tensor
     read: torch.Tensor
     read_signs: torch.Tensor
+    intact: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.loaded)
 
-    def of(self, rows: torch.Tensor) -> Crowd:
-        """Some of the choices."""
-        return Crowd(self.loaded[rows], self.load_signs[rows], self.read[rows], self.read_signs[rows])
+    def damaged(self, cuts: torch.Tensor) -> Crowd:
+        """Each choice once for every row of cuts (k, b), (m k) in all."""
+        rows = torch.arange(len(self)).repeat_interleave(len(cuts))
+        return Crowd(
+            self.loaded[rows], self.load_signs[rows], self.read[rows], self.read_signs[rows], cuts.repeat(len(self), 1)
+        )
 
 
 class Batched:
@@ -38,7 +45,7 @@ class Batched:
 
     def readings(self, share: torch.Tensor, crowd: Crowd, loads: torch.Tensor) -> torch.Tensor:
         """(m, s, o) mm of shares (m, b) of the stiffnesses' range and loads (s, c) N."""
-        stiffness = self._lower + share * (self._upper - self._lower)
+        stiffness = crowd.intact * (self._lower + share * (self._upper - self._lower))
         whole = torch.einsum("bi,mb,bj->mij", self._matrix, stiffness, self._matrix)
         forces = torch.zeros(len(crowd), whole.shape[1], crowd.loaded.shape[1], dtype=share.dtype)
         forces = forces.scatter(1, crowd.loaded[:, None], crowd.load_signs[:, None])

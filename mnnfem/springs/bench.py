@@ -71,7 +71,7 @@ class InSitu(Springs):
         """Gradients from the measured adjoint field."""
         largest = float(np.abs(seed).max())
         scale = self.weights.most / largest if largest > 0 else 1.0
-        adjoint = self.respond(solution.points, solution.material, -scale * seed) / scale
+        adjoint = np.divide(self.respond(solution.points, solution.material, -scale * seed), scale)
         return self.gradients(solution, adjoint)
 
 
@@ -95,8 +95,8 @@ class SimulatedBench:
         self.photographs += 1
         network = self._springs.network
         moved = self._springs.respond(network.nodes, stiffness * self._made, forces)
-        seen: Floats = moved + self.noise * self._rng.normal(size=moved.shape) * ~network.held
-        return seen
+        noise: Floats = np.where(network.held, 0.0, self._rng.normal(0.0, self.noise, moved.shape))
+        return moved + noise
 
 
 def gradient_of(forward: Floats, adjoint: Floats, scale: float = 1.0) -> Floats:

@@ -16,10 +16,14 @@ SPREAD = 0.3  # of the shares of further starts, about the first
 
 @dataclass(frozen=True)
 class Reading:
-    """How a class is learned and read off: a loss, and readings (s, o) mm -> classes (s,)."""
+    """How a class is learned and read off: a loss, and readings (s, o) mm -> classes (s,).
+
+    aligned  whether a lower loss is a better classifier; where it is not, epochs are compared by their accuracy first
+    """
 
     loss: Loss
     decide: Callable[[torch.Tensor], torch.Tensor]
+    aligned: bool
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,8 @@ def train_classifier(
 ) -> History:
     """Train from where the model is, and from `starts` - 1 random places about it; it keeps the best epoch of all.
 
-    The best is that of the highest accuracy on the training samples, then of the least loss: the |u| loss goes on falling
-    where accuracy does not, and may stop at a reading that would have to change its sign.
+    The best on the training samples, see `Reading`: the |u| loss goes on falling where accuracy does not, and may stop at a
+    reading that would have to change its sign.
     """
     first, generator = model.share.detach().clone(), torch.Generator().manual_seed(seed)
     best, kept, history = (-1.0, 0.0), first, History((), ())
@@ -51,8 +55,9 @@ def train_classifier(
             score = accuracy(model, samples, reading)
             epochs.append(epoch)
             scores.append(score)
-            if (score, -epoch.loss) > best:
-                best, kept, found = (score, -epoch.loss), model.share.detach().clone(), True
+            rank = (0.0 if reading.aligned else score, -epoch.loss)
+            if rank > best:
+                best, kept, found = rank, model.share.detach().clone(), True
         if found:
             history = History(tuple(epochs), tuple(scores))
     with torch.no_grad():

@@ -100,11 +100,13 @@ class ExactSprings(Springs):
         raise EquilibriumError("the energy falls along no step", 1.0, advice="Use smaller loads.", kind="stalled")
 
     def _bonds(self, points: Floats, u: Floats) -> _Bonds:
-        ends, rest = points + u.reshape(points.shape), self.network.bonds
-        along = ends[rest[:, 1]] - ends[rest[:, 0]]
-        lengths = np.linalg.norm(along, axis=1)
-        at_rest = np.linalg.norm(points[rest[:, 1]] - points[rest[:, 0]], axis=1)
-        return _Bonds(along / np.maximum(lengths, 1e-300)[:, None], lengths, lengths - at_rest)
+        (a, b), moved = self.network.bonds.T, u.reshape(points.shape)
+        at_rest, turned = points[b] - points[a], moved[b] - moved[a]
+        along = at_rest + turned
+        lengths, first = np.linalg.norm(along, axis=1), np.linalg.norm(at_rest, axis=1)
+        # l - L as (l^2 - L^2) / (l + L): it loses no digits where bonds hardly stretch
+        longer = ((2 * at_rest + turned) * turned).sum(axis=1) / (lengths + first)
+        return _Bonds(along / np.maximum(lengths, 1e-300)[:, None], lengths, longer)
 
     def _energy(self, points: Floats, material: Floats, forces: Floats, u: Floats) -> float:
         return float(0.5 * (material * self._bonds(points, u).elongations ** 2).sum() - forces @ u)

@@ -21,7 +21,7 @@ class Factor:
     SuperLU without row exchanges, ordered by minimum degree, gives L D L^T, whose D is the diagonal of its U.
     """
 
-    def __init__(self, matrix: sp.spmatrix | Floats) -> None:
+    def __init__(self, matrix: Any) -> None:
         self._dense = matrix.shape[0] <= DENSE
         self._factor: Any = None
         self.definite = False

@@ -16,10 +16,11 @@ from mnnfem.springs.tasks import IRIS
 from mnnfem.springs.training import Regime
 
 PAPER, WIDE = (1.25, 2.75), (0.5, 3.5)  # mm, widths of strips: what the published curves take, and 7:1
-MARGIN = 0.03  # mm of reading that count as one step of the softmax; readings then differ by several times that
+MARGIN = 0.02  # mm of reading that count as one step of the softmax; readings then differ by several times that
 SEARCHED = 0.05  # the same while ports are chosen
-PUBLISHED = Reading(log_ratio, largest_size)
-SIGNED = Reading(softmax(MARGIN), largest)
+PUBLISHED = Reading(log_ratio, largest_size, aligned=False)
+SIGNED = Reading(softmax(MARGIN), largest, aligned=True)
+SIGNED_RATE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ def signed(shares: Shares, ports: Ports, epochs: int, seed: int) -> Trained:
     """Signed softmax, all samples in every step."""
     network = trapezoid()
     model = SpringNet(network, ports, strip_bounds(network, *WIDE))
-    return _trained(model, shares, SIGNED, Regime(epochs, 0.03), seed)
+    return _trained(model, shares, SIGNED, Regime(epochs, SIGNED_RATE), seed)
 
 
 def in_situ(shares: Shares, ports: Ports, epochs: int, noise: float, seed: int) -> Trained:

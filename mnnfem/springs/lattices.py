@@ -64,7 +64,7 @@ def random_geometric(count: int, seed: int, dim: int = 2, length: float = SIDE, 
     pairs = np.concatenate([corners[:, pair] for pair in itertools.combinations(range(dim + 1), 2)])
     bonds = np.unique(np.sort(pairs, axis=1), axis=0).astype(np.int64)
     long = np.linalg.norm(nodes[bonds[:, 1]] - nodes[bonds[:, 0]], axis=1) > 2 * length
-    return Network(nodes, bonds[~long], holding(len(nodes), dim, np.flatnonzero(grid[:, -1] == 0).tolist()))
+    return Network(nodes, bonds[~long], holding(len(nodes), dim, np.flatnonzero(grid[:, -1] == 0)))
 
 
 def _near(nodes: Floats, reach: float) -> Ints:

@@ -72,7 +72,7 @@ def _localised(modes: Floats) -> Floats:
         return modes
     flat = modes.reshape(len(modes), -1)
     pivots = scipy.linalg.qr(flat, mode="r", pivoting=True)[1][: len(flat)]
-    localised: Floats = np.linalg.solve(flat[:, pivots], flat).reshape(modes.shape)
+    localised: Floats = np.reshape(np.linalg.solve(flat[:, pivots], flat), modes.shape)
     return localised
 
 

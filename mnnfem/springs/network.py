@@ -108,7 +108,7 @@ def directions_of(points: Floats, bonds: Ints) -> Floats:
     return along / lengths[:, None]
 
 
-def holding(count: int, dim: int, nodes: Sequence[int]) -> Mask:
+def holding(count: int, dim: int, nodes: Sequence[int] | Ints) -> Mask:
     """Components held (n, d) where these nodes do not move at all."""
     held = np.zeros((count, dim), dtype=bool)
     held[list(nodes)] = True

@@ -12,6 +12,7 @@ from mnnfem.mesh import Floats, Ints
 from mnnfem.parameters import Parameters
 from mnnfem.springs.batched import Batched, Crowd
 from mnnfem.springs.losses import Loss
+from mnnfem.springs.modes import modes_of
 from mnnfem.springs.network import Network
 from mnnfem.springs.ports import Port, Ports
 from mnnfem.springs.training import Samples
@@ -22,6 +23,7 @@ class Search:
     """`first` choices at random; then in each round `children` of each of the `kept` best, one port changed, are tried.
 
     A choice is worth what a short training makes of it: `epochs` steps at `rate`, three times as many in the last round.
+    In `damaged` further rounds it is worth what that training makes on average with any one bond cut that can be.
     """
 
     first: int = 128
@@ -30,6 +32,7 @@ class Search:
     children: int = 16
     epochs: int = 60
     rate: float = 0.05
+    damaged: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,21 +70,30 @@ def choose_ports(
     loads = samples.inputs
     if bias_load > 0:
         loads = torch.cat([loads, torch.full((len(loads), 1), bias_load, dtype=loads.dtype)], dim=1)
-    free = len(network.free)
+    free, whole = len(network.free), torch.ones(1, len(network.bonds), dtype=torch.float64)
     choices = [
         _Choice(rng.permutation(nodes)[:count], rng.permutation(free)[:outputs], rng.choice([-1.0, 1.0], outputs))
         for _ in range(search.first)
     ]
-    for number in range(search.rounds + 1):
-        epochs = search.epochs * (3 if number == search.rounds else 1)
-        crowd = _crowd(network, axis, choices)
-        worth = batched.trained(crowd, loads, samples.wanted, loss, epochs, search.rate)
-        best = [choices[int(k)] for k in worth.argsort()[: search.kept]]
-        if number < search.rounds:
+    for number in range(search.rounds + search.damaged + 1):
+        if number:
             choices = [
-                child for one in best for child in [one, *(_changed(one, nodes, free, rng) for _ in range(search.children))]
+                child for one in choices for child in [one, *(_changed(one, nodes, free, rng) for _ in range(search.children))]
             ]
-    return _ports(network, axis, best[0], samples.inputs.shape[1], bias_load)
+        cuts = whole if number <= search.rounds else _cuts(network)
+        crowd = _crowd(network, axis, choices).damaged(cuts)
+        epochs = search.epochs * (3 if number == search.rounds and not search.damaged else 1)
+        losses = batched.trained(crowd, loads, samples.wanted, loss, epochs, search.rate)
+        worth = losses.reshape(len(choices), len(cuts)).mean(dim=1)
+        choices = [choices[int(k)] for k in worth.argsort()[: search.kept]]
+    return _ports(network, axis, choices[0], samples.inputs.shape[1], bias_load)
+
+
+def _cuts(network: Network) -> torch.Tensor:
+    """What is left of the bonds, (k, b), where none is cut, and each that can be."""
+    intact = torch.ones(len(network.bonds), len(network.bonds), dtype=torch.float64).fill_diagonal_(0.0)
+    kept = np.setdiff1d(np.arange(len(network.bonds)), modes_of(network).essential)
+    return torch.cat([torch.ones(1, len(network.bonds), dtype=torch.float64), intact[torch.from_numpy(kept)]])
 
 
 def _changed(choice: _Choice, nodes: Ints, free: int, rng: np.random.Generator) -> _Choice:
@@ -101,7 +113,8 @@ def _changed(choice: _Choice, nodes: Ints, free: int, rng: np.random.Generator) 
 def _crowd(network: Network, axis: int, choices: list[_Choice]) -> Crowd:
     loaded = np.searchsorted(network.free, np.array([one.loaded for one in choices]) * network.dim + axis)
     read, signs = (torch.from_numpy(np.array([getattr(one, name) for one in choices])) for name in ("read", "signs"))
-    return Crowd(torch.from_numpy(loaded), -torch.ones(loaded.shape, dtype=torch.float64), read, signs)
+    down, intact = (torch.ones(shape, dtype=torch.float64) for shape in (loaded.shape, (len(choices), len(network.bonds))))
+    return Crowd(torch.from_numpy(loaded), -down, read, signs, intact)
 
 
 def _ports(network: Network, axis: int, choice: _Choice, inputs: int, bias_load: float) -> Ports:

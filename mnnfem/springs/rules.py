@@ -32,7 +32,7 @@ class Trial:
         """A measured displacement (n, d) mm."""
         network = self.springs.network
         moved = self.springs.respond(network.nodes, self.stiffness, forces)
-        return moved + self.noise * rng.normal(size=moved.shape) * ~network.held
+        return moved + np.where(network.held, 0.0, rng.normal(0.0, self.noise, moved.shape))
 
     def elongations(self, displacement: Floats) -> Floats:
         """Of the bonds (b,) mm."""
@@ -46,7 +46,7 @@ def adjoint(trial: Trial, rng: np.random.Generator) -> Floats:
     free = trial.seen(trial.forces, rng)
     nudge = _nudge(trial, free)
     second = trial.seen(nudge, rng)
-    return trial.elongations(free) * trial.elongations(second) / _size(trial, free)
+    return np.divide(trial.elongations(free) * trial.elongations(second), _size(trial, free))
 
 
 def equilibrium_propagation(trial: Trial, rng: np.random.Generator) -> Floats:
@@ -56,7 +56,7 @@ def equilibrium_propagation(trial: Trial, rng: np.random.Generator) -> Floats:
     """
     free = trial.seen(trial.forces, rng)
     nudged = trial.seen(trial.forces + _nudge(trial, free), rng)
-    return (trial.elongations(nudged) ** 2 - trial.elongations(free) ** 2) / (2 * _size(trial, free))
+    return np.divide(trial.elongations(nudged) ** 2 - trial.elongations(free) ** 2, 2 * _size(trial, free))
 
 
 def coupled_learning(trial: Trial, rng: np.random.Generator) -> Floats:
@@ -69,7 +69,7 @@ def coupled_learning(trial: Trial, rng: np.random.Generator) -> Floats:
     way = -trial.slope(free)
     clamps, length = _clamps(trial, way)
     clamped = trial.seen(trial.forces + clamps, rng)
-    return (trial.elongations(clamped) ** 2 - trial.elongations(free) ** 2) / (2 * length)
+    return np.divide(trial.elongations(clamped) ** 2 - trial.elongations(free) ** 2, 2 * length)
 
 
 RULES = {"adjoint": adjoint, "equilibrium propagation": equilibrium_propagation, "coupled learning": coupled_learning}
