@@ -62,6 +62,16 @@ class Cut:
     repaired: float
 
 
+@dataclass(frozen=True, eq=False)
+class Damage:
+    """A classifier, its test accuracy, what it is with each bond cut, and the bonds that cannot be."""
+
+    model: SpringNet
+    whole: float
+    cuts: tuple[Cut, ...]
+    essential: list[int]
+
+
 def switch(seed: int, settings: RetrainSettings) -> Switch:
     """Irises, regression, irises."""
     shares = irises(seed)
@@ -90,6 +100,15 @@ def cut(model: SpringNet, bond: int, shares: Shares, settings: RetrainSettings) 
     return Cut(bond, damaged, accuracy(left, shares.test, SIGNED))
 
 
+def damage(seed: int, settings: RetrainSettings) -> Damage:
+    """A classifier on the shares of this seed, and every one of its bonds cut that can be."""
+    shares = irises(seed)
+    model = signed(shares, signed_ports(shares, seed, ENDURING), settings.epochs, seed).model
+    essential = [int(bond) for bond in modes_of(model.network).essential]
+    cuts = [cut(model, bond, shares, settings) for bond in range(len(model.network.bonds)) if bond not in essential]
+    return Damage(model, accuracy(model, shares.test, SIGNED), tuple(cuts), essential)
+
+
 def main(argv: Sequence[str]) -> int:
     settings = parse(RetrainSettings, argv, __doc__, EXAMPLES)
     run = Run.begin("spring_retrain", settings)
@@ -102,18 +121,15 @@ def main(argv: Sequence[str]) -> int:
         {"switch": {"before": before.tolist(), "regression": between.tolist(), "after": after.tolist()}},
         {"regression at least 0.999": between.min() >= 0.999, "irises back within 0.01": lost.max() <= 0.01},
     )
-    shares = irises(settings.seed)
-    model = signed(shares, signed_ports(shares, settings.seed, ENDURING), settings.epochs, settings.seed).model
-    network, modes = model.network, modes_of(model.network)
-    essential = [int(bond) for bond in modes.essential]
-    for bond in essential:
+    found = damage(settings.seed, settings)
+    model, cuts, network = found.model, found.cuts, found.model.network
+    for bond in found.essential:
         run.tell(f"{network.name(bond)} cannot be cut: {modes_of(network.without([bond])).sentence}", {}, {})
-    cuts = [cut(model, bond, shares, settings) for bond in range(len(network.bonds)) if bond not in essential]
     damaged, repaired = np.array([one.damaged for one in cuts]), np.array([one.repaired for one in cuts])
     run.tell(
-        f"damage, {len(cuts)} bonds: test {accuracy(model, shares.test, SIGNED):.4f} whole, {damaged.mean():.4f} (least {damaged.min():.4f}) after the cut, "
+        f"damage, {len(cuts)} bonds: test {found.whole:.4f} whole, {damaged.mean():.4f} (least {damaged.min():.4f}) after the cut, "
         f"{repaired.mean():.4f} (least {repaired.min():.4f}) after {settings.repair_epochs} steps",
-        {"essential": essential, "damaged": damaged.tolist(), "repaired": repaired.tolist()},
+        {"essential": found.essential, "whole": found.whole, "damaged": damaged.tolist(), "repaired": repaired.tolist()},
         {"mean after retraining 0.95": repaired.mean() >= 0.95, "least 0.85": repaired.min() >= 0.85},
     )
     checkpoint.save(run.folder, model, {"task": run.name, "seed": settings.seed})

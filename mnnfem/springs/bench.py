@@ -101,7 +101,7 @@ class SimulatedBench:
 
 def gradient_of(forward: Floats, adjoint: Floats, scale: float = 1.0) -> Floats:
     """dJ/dk (b,) per N/mm of elongations (b,) mm under the loads, and under `scale` times the adjoint loads -dJ/du."""
-    return forward * adjoint / scale
+    return np.divide(forward * adjoint, scale)
 
 
 def quality_of(gradients: Floats) -> float:

@@ -61,7 +61,9 @@ class Run:
     def end(self, pictures: Sequence[str]) -> int:
         """Write the result, say where everything is, and return the exit code: 1 where a bar was missed."""
         seconds = time.perf_counter() - self.began
-        self.result.update(missed=self.missed, seconds=seconds, seed=self.settings.seed, versions=versions())
+        self.result.update(
+            workflow=self.name, missed=self.missed, seconds=seconds, seed=self.settings.seed, versions=versions()
+        )
         self.folder.write_json("result.json", self.result)
         if self.settings.json:
             print(json.dumps(self.result, indent=2))
