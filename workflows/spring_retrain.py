@@ -127,8 +127,8 @@ def main(argv: Sequence[str]) -> int:
         run.tell(f"{network.name(bond)} cannot be cut: {modes_of(network.without([bond])).sentence}", {}, {})
     damaged, repaired = np.array([one.damaged for one in cuts]), np.array([one.repaired for one in cuts])
     run.tell(
-        f"damage, {len(cuts)} bonds: test {found.whole:.4f} whole, {damaged.mean():.4f} (least {damaged.min():.4f}) after the cut, "
-        f"{repaired.mean():.4f} (least {repaired.min():.4f}) after {settings.repair_epochs} steps",
+        f"damage, {len(cuts)} bonds: test {found.whole:.4f}, after the cut {damaged.mean():.4f} (least {damaged.min():.4f}), "
+        f"after {settings.repair_epochs} steps {repaired.mean():.4f} (least {repaired.min():.4f})",
         {"essential": found.essential, "whole": found.whole, "damaged": damaged.tolist(), "repaired": repaired.tolist()},
         {"mean after retraining 0.95": repaired.mean() >= 0.95, "least 0.85": repaired.min() >= 0.85},
     )
