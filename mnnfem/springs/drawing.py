@@ -61,7 +61,7 @@ def bars_figure(path: Path, names: Sequence[str], heights: Mapping[str, Sequence
         axes.bar(places, values, 0.8 / len(heights), label=what, color=(OTHER, TARGET, DRIVEN, INK)[number % 4])
     axes.set_xticks(np.arange(len(names)), names, fontsize=7)
     axes.set(ylabel=label)
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.legend(frameon=False, fontsize=8, loc="lower center", ncols=len(heights), bbox_to_anchor=(0.5, 1.0))
     figure.savefig(path, dpi=130)
 
 
