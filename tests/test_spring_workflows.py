@@ -41,6 +41,7 @@ def test_behaviour(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "at 1.67:1: -0.570" in said
     assert "wanted 61.5%: infeasible" in said
     assert result["error_0.8_7.00:1"] < 1e-3
+    assert result["quality"]["estimated"] == pytest.approx(result["quality"]["true"], abs=5e-3)
     assert result["missed"] == []
     model = SpringNet(trapezoid(), BEHAVIOUR, strip_bounds(trapezoid()))
     assert checkpoint.load(run, model)["loss"] == "log-ratio"

@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from mnnfem.errors import InputError
-from mnnfem.lattice.graph import bar_name, check_apart, check_connected
+from mnnfem.lattice.graph import check_apart, check_connected
 from mnnfem.mesh import Floats, Ints, Mask
 
 
@@ -65,7 +65,8 @@ class Network:
 
     def name(self, bond: int) -> str:
         """How messages call a bond."""
-        return bar_name(self.bonds, bond).replace("bar", "bond").replace("joints", "nodes")
+        a, b = self.bonds[bond]
+        return f"bond {bond} (nodes {a} and {b})"
 
     def dof(self, node: int, axis: int) -> int:
         """The number of a component of a node. InputError if there is none."""
