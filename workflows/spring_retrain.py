@@ -32,7 +32,7 @@ EXAMPLES = """examples:
   ./run python workflows/spring_retrain.py --seeds 10    ten switches, as the benchmark does
 """
 RATE = 0.03
-ENDURING = Search(rounds=4, kept=3, children=8, damaged=10)
+ENDURING = Search(first=64, rounds=0, kept=4, children=8, damaged=16)
 
 
 @dataclass(frozen=True)
