@@ -96,7 +96,10 @@ def test_iris(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
 def test_retrain(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spring_retrain.signed_ports, "__defaults__", (QUICK,))
     monkeypatch.setattr(spring_retrain, "ENDURING", dataclasses.replace(QUICK, damaged=1))
-    run, few = tmp_path / "run", ["--seeds", "1", "--epochs", "60", "--regression-epochs", "150", "--repair-epochs", "5"]
+    run, few = (
+        tmp_path / "run",
+        ["--seeds", "1", "--epochs", "60", "--regression-epochs", "150", "--repair-epochs", "5", "--repair-starts", "1"],
+    )
     assert spring_retrain.main([*few, "--out", str(run)]) in (0, 1)
     result, said = result_of(run, "switch.png", "damage.png"), capsys.readouterr().out
     assert result["essential"] == [1, 11]

@@ -296,5 +296,8 @@ def test_bad_records_are_refused_with_their_line(change, message: str, tmp_path:
     path.write_text("\n".join(change(path.read_text().splitlines())))
     with pytest.raises(InputError, match=message):
         read_elongations(path, NETWORK)
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match=r"cannot be read: No such file or directory\."):
         read_elongations(tmp_path / "nothing.csv", NETWORK)
+    path.write_bytes(bytes([0xFF, 0xFE, 0x00]))
+    with pytest.raises(InputError, match="it is no text"):
+        read_elongations(path, NETWORK)

@@ -22,8 +22,10 @@ def read_elongations(path: Path, network: Network) -> Floats:
     try:
         with open(path, newline="") as file:
             lines = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError) as problem:
-        raise InputError(f"{path} cannot be read: {problem}.") from None
+    except OSError as problem:
+        raise InputError(f"{path} cannot be read: {problem.strerror}.") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} cannot be read: it is no text.") from None
     if not lines or [name.strip() for name in lines[0]] != COLUMNS:
         raise InputError(
             f"{path} must begin with the line bond,elongation; got {','.join(lines[0]) if lines else 'nothing'!r}."
