@@ -153,9 +153,21 @@ def test_of_several_starts_the_best_on_the_training_share_is_kept() -> None:
         scores.append(accuracy(model, shares.train, reading))
         assert scores[-1] == pytest.approx(max(history.accuracy))
     assert scores[1] >= scores[0]
+    assert accuracy(model, shares.train, reading) == max(history.accuracy)
     clean = accuracy(model, shares.test, reading)
     assert noisy_accuracy(model, shares.test, reading, 1e-9, 0) == pytest.approx(clean)
     assert noisy_accuracy(model, shares.test, reading, 1.0, 0) < clean - 0.2
+
+
+def test_what_is_kept_is_the_state_whose_loss_was_least() -> None:
+    """Steps as long as the whole range throw the state about: what is kept is better than all but the best."""
+    shares, ports = irises(0), Ports(IRIS.inputs, IRIS.outputs, Port(5, 1, -1.0), FULL)
+    model = SpringNet(NETWORK, ports, strip_bounds(NETWORK, *WIDE))
+    history = train_classifier(model, shares.train, SIGNED, Regime(12, 1.0, last=1.0), 0)
+    kept = float(SIGNED.loss(readings(model, shares.train), shares.train.wanted).mean())
+    later = [epoch.loss for epoch in history.epochs[1:]]  # an epoch's loss is that before its step
+    assert kept <= min(later) + 1e-12
+    assert max(later) > 1.05 * kept
 
 
 def test_a_bench_without_noise_gives_the_exact_gradient() -> None:

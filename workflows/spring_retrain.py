@@ -40,8 +40,8 @@ class RetrainSettings(SpringSettings):
     seeds: int = setting(3, "switches, each with its own shares, ports and regression", low=1, high=1000)
     epochs: int = setting(1000, "steps of each training on the irises", low=1)
     regression_epochs: int = setting(400, "steps of the training for regression", low=1)
-    repair_epochs: int = setting(300, "steps after a cut, from each start", low=1)
-    repair_starts: int = setting(3, "starts after a cut: where it is, and about there; the best in training is kept", low=1)
+    repair_epochs: int = setting(500, "steps after a cut, from each start", low=1)
+    repair_starts: int = setting(1, "starts after a cut: where it is, and about there; the best in training is kept", low=1)
 
 
 @dataclass(frozen=True, eq=False)

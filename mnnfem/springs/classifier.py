@@ -52,10 +52,11 @@ def train_classifier(
         model.clip_()
         epochs, scores, found = [], [], False
         for epoch in fit(model, samples, reading.loss, regime, generator):
-            score = accuracy(model, samples, reading)
+            answers = readings(model, samples)  # after the step, which may have gone too far
+            score = float((reading.decide(answers) == samples.wanted).double().mean())
+            rank = (0.0 if reading.aligned else score, -float(reading.loss(answers, samples.wanted).mean()))
             epochs.append(epoch)
             scores.append(score)
-            rank = (0.0 if reading.aligned else score, -epoch.loss)
             if rank > best:
                 best, kept, found = rank, model.share.detach().clone(), True
         if found:
