@@ -103,8 +103,7 @@ class PlainNewton:
     def solve(self, points: Floats, controls: Floats, material: Floats, steps: int = 10) -> Plain:
         """From rest to `controls` in equal steps; the first step that fails ends it."""
         begin, solid = time.perf_counter(), self.solid
-        solid.set_points(points)
-        solid.set_material(material)
+        solid.set_inputs(points, material, controls)
         lift, solves, load, reason = solid.lift(controls), 0, 0.0, ""
         u = np.zeros(solid.size)
         self._x.set(0.0)
@@ -132,7 +131,7 @@ class PlainNewton:
 
     def _assemble_tangent(self, snes: PETSc.SNES, x: PETSc.Vec, matrix: PETSc.Mat, _: PETSc.Mat) -> None:
         self.solid.load(self.solid.u, x.array_r)
-        _compat.assemble_matrix(matrix, self._tangent, self._bcs)
+        _compat.assemble_matrix(matrix, [[self._tangent]], self._bcs)
 
     def _converged(self, snes: PETSc.SNES, iteration: int, norms: tuple[float, float, float]) -> bool:
         """Our own bar, residual against reactions: PETSc's looks at the first residual, or at short steps."""
