@@ -59,20 +59,8 @@ def spring_twin(
     outline = Outline(lattice.loops, {**facets, "pores": lattice.pores}, at, vertices)
     made = outlined(outline, parameters, design)
     return Geometry(
-        made.mesh, parameters, made.motion, made.made_at, partial(_rebuilt, network, start, bounds, hinge, neck, support)
+        made.mesh, parameters, made.motion, made.made_at, partial(spring_twin, network, start, bounds, hinge, neck, support)
     )
-
-
-def _rebuilt(
-    network: Network,
-    start: Floats,
-    bounds: tuple[Floats, Floats],
-    hinge: float,
-    neck: float,
-    support: float,
-    design: Floats,
-) -> Geometry:
-    return spring_twin(network, start, bounds, hinge, neck, support, design)
 
 
 def _with_necks(network: Network, hinge: float, neck: float) -> tuple[Graph, Ints, Floats]:

@@ -44,7 +44,7 @@ class Adjoint:
         self._multiplier = fem.Function(solid.space)
         work = solid.density.work(solid.potential, self._multiplier)
         nodes = fem.functionspace(solid.domain, ("Lagrange", 1, (solid.mesh.dim,)))
-        moved = ufl.SpatialCoordinate(solid.domain), ufl.TestFunction(nodes)
+        self.motion = moved = ufl.SpatialCoordinate(solid.domain), ufl.TestFunction(nodes)  # along which `at_nodes` reads
         self._shape = fem.form(ufl.derivative(-work, *moved))
         self._energy_shape = fem.form(ufl.derivative(solid.potential, *moved))
         self._vector = la.vector(nodes.dofmap.index_map, solid.mesh.dim)

@@ -34,17 +34,15 @@ class Functional:
             return quantity(ufl.diff(density.integrand(moved, values), moved), moved)
 
         whole = integrand(solid.F, solid.coefficients.fields) * solid.dx
-        nodes = fem.functionspace(solid.domain, ("Lagrange", 1, (solid.mesh.dim,)))
-        moved = ufl.SpatialCoordinate(solid.domain), ufl.TestFunction(nodes)
         settled = density.settled(whole, solid.potential)
         self._value = fem.form(whole)
         self._slope = fem.form(ufl.derivative(whole, solid.u, ufl.TestFunction(solid.space)))
         self._by_fields = density.slopes(whole)
-        self._shape = fem.form(ufl.derivative(settled, *moved))
+        self._shape = fem.form(ufl.derivative(settled, *body.adjoint.motion))
         stored = solid.coefficients.slopes(density.integrand, solid.F, solid.dx)
         own = solid.coefficients.slopes(integrand, solid.F, solid.dx)
         self._material = [fem.form(density.settled(one, other)) for one, other in zip(own, stored, strict=True)]
-        self._vector, self._nodes = la.vector(solid.space.dofmap.index_map, solid.mesh.dim), nodes
+        self._vector = la.vector(solid.space.dofmap.index_map, solid.mesh.dim)
 
     def value(self, solution: Solution) -> float:
         """J at an equilibrium."""

@@ -13,8 +13,12 @@ import ufl
 from mnnfem.material import POISSON, YOUNG, Law
 
 
+@dataclass(frozen=True)
 class Hooke(Law):
     """W = mu E : E + lambda/2 (tr E)^2 in some strain E, with Lame's moduli. Parameters: young (MPa), poisson (-)."""
+
+    young: float
+    poisson: float
 
     ranges = {"young": YOUNG, "poisson": POISSON}
 
@@ -42,9 +46,6 @@ class Hooke(Law):
 class SaintVenantKirchhoff(Hooke):
     """E = (C - 1) / 2. For small strains in large rotations: it softens, and then fails, under compression."""
 
-    young: float
-    poisson: float
-
     @staticmethod
     def strain(F: Any) -> Any:
         return (F.T * F - ufl.Identity(3)) / 2
@@ -53,9 +54,6 @@ class SaintVenantKirchhoff(Hooke):
 @dataclass(frozen=True)
 class LinearElastic(Hooke):
     """E = (F + F^T) / 2 - 1: small displacements, for which it is an exact quadratic energy."""
-
-    young: float
-    poisson: float
 
     @staticmethod
     def strain(F: Any) -> Any:

@@ -27,8 +27,8 @@ class Rubber(Law):
 
 
 @dataclass(frozen=True)
-class IsochoricNeoHookean(Rubber):
-    """W = mu/2 (I1' - 3) + K/2 (J - 1)^2: shear mu and bulk K at rest, MPa."""
+class _ShearAndBulk(Rubber):
+    """A rubber of its two moduli at rest, MPa."""
 
     shear: float
     bulk_modulus: float
@@ -37,25 +37,22 @@ class IsochoricNeoHookean(Rubber):
 
     def stiffness(self, values: Sequence[float]) -> float:
         return values[0]
+
+
+@dataclass(frozen=True)
+class IsochoricNeoHookean(_ShearAndBulk):
+    """W = mu/2 (I1' - 3) + K/2 (J - 1)^2: shear mu and bulk K at rest, MPa."""
 
     def shape(self, F: Any, shear: Any, bulk_modulus: Any) -> Any:
         return shear / 2 * (ufl.det(F) ** (-2 / 3) * first_invariant(F) - 3)
 
 
 @dataclass(frozen=True)
-class PlaneNeoHookean(Rubber):
+class PlaneNeoHookean(_ShearAndBulk):
     """W = mu/2 (tr C / J - 2) + K/2 (J - 1)^2 with C and J of the plane, MPa, per area. Source: Meta-PDE, Qin et al. 2022.
 
     Of the plane alone: what happens across it does not enter, so that there is no plane stress and no body in space.
     """
-
-    shear: float
-    bulk_modulus: float
-
-    ranges = {"shear": SHEAR, "bulk_modulus": BULK}
-
-    def stiffness(self, values: Sequence[float]) -> float:
-        return values[0]
 
     def shape(self, F: Any, shear: Any, bulk_modulus: Any) -> Any:
         if not in_plane(F) or F[2, 2] != 1:

@@ -53,7 +53,7 @@ def train_classifier(
         epochs, scores, found = [], [], False
         for epoch in fit(model, samples, reading.loss, regime, generator):
             answers = readings(model, samples)  # after the step, which may have gone too far
-            score = float((reading.decide(answers) == samples.wanted).double().mean())
+            score = _score(reading, answers, samples)
             rank = (0.0 if reading.aligned else score, -float(reading.loss(answers, samples.wanted).mean()))
             epochs.append(epoch)
             scores.append(score)
@@ -68,7 +68,7 @@ def train_classifier(
 
 def accuracy(model: SpringNet, samples: Samples, reading: Reading) -> float:
     """Share of samples whose class is read correctly."""
-    return float((reading.decide(readings(model, samples)) == samples.wanted).double().mean())
+    return _score(reading, readings(model, samples), samples)
 
 
 def noisy_accuracy(model: SpringNet, samples: Samples, reading: Reading, noise: float, seed: int, repeats: int = 20) -> float:
@@ -77,5 +77,10 @@ def noisy_accuracy(model: SpringNet, samples: Samples, reading: Reading, noise: 
     scores = []
     for _ in range(repeats):
         seen = clean + noise * torch.randn(clean.shape, dtype=clean.dtype, generator=generator)
-        scores.append(float((reading.decide(seen) == samples.wanted).double().mean()))
+        scores.append(_score(reading, seen, samples))
     return sum(scores) / repeats
+
+
+def _score(reading: Reading, answers: torch.Tensor, samples: Samples) -> float:
+    """Share of samples whose class is read correctly off the answers (s, o) mm."""
+    return float((reading.decide(answers) == samples.wanted).double().mean())

@@ -56,8 +56,8 @@ class SpringNet(torch.nn.Module):
             raise InputError(f"The least stiffness is {stiffness.lower.min():g} N/mm, which must be above 0.")
         self.network, self.ports, self.bounds, self.linear = network, ports, stiffness, linear
         self.bridge = Bridge(physics or Springs(network, ports.loads(network)), ensemble=ensemble)
-        spread = np.where(stiffness.upper > stiffness.lower, stiffness.upper - stiffness.lower, 1.0)
-        self.share = torch.nn.Parameter(torch.from_numpy((stiffness.start - stiffness.lower) / spread))
+        self.share = torch.nn.Parameter(torch.empty(len(stiffness), dtype=torch.float64))
+        self.set_stiffness_(stiffness.start)
         read = ports.readings(network)
         self._read = torch.from_numpy(read.indices.astype(np.int64)), torch.from_numpy(read.data)
         self._points = torch.from_numpy(network.nodes)
