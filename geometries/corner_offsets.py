@@ -18,9 +18,9 @@ from mnnfem.parameters import alike, joined
 
 @dataclass(frozen=True, eq=False)
 class Cornered:
-    """X = linear(r) + shift o + weights (r * (bend o)): linear in the radii r (p,), and in the offsets o (q, 2) mm of corners.
+    """X = linear(r) + shift o + weights (r * (bend o)): linear in the radii r (p,), and in the offsets o (q, 2) of corners.
 
-    weights (n, p): (1 - s) b_k(t);  shift (n, q): how a node follows the corners at r = 0;  bend (p, q): how E_k does
+    weights (n, p): (1 - s) b_k(t);  shift (n, q) mm: how a node follows the corners at r = 0;  bend (p, q) mm: how E_k does
     """
 
     linear: Linear
@@ -41,14 +41,14 @@ def with_corners(star: Geometry, panel: Panel, ticks: int, reach: float, design:
         X = c + (1 - s) sum_k b_k(t) r_k (E_k - c) + s E(t),
 
     as in `star_pores`, where E, E_k follow the corners of the cell, linearly between two of them, and its centre c their
-    mean: bilinear in radii and offsets. Solid cells follow bilinearly. Corners inside a big pore are none.
+    mean: bilinear in radii and offsets. Offsets are fractions of a cell, so that one learning rate suits them and the radii. Solid cells follow bilinearly. Corners inside a big pore are none.
 
     No element was inverted in 200 random designs of a reach of 0.2. From 0.25 on cells may fold: at 0.45, which the
     neuromechanical autoencoder allows, 6 % of random designs of 7 x 7 star pores do, and 94 % with all at their bounds.
     Such a design is refused where a mesh is made at it.
 
     star     the panel at the radii of the design;   ticks  of the panel to a cell's side
-    design   radii and offsets mm, (p + 2 q,), where it is made; without it at the star's, offsets 0
+    design   radii and offsets, (p + 2 q,), where it is made; without it at the star's, offsets 0
     """
     if not isinstance(star.motion, Linear) or not 0 < reach < 0.5:
         raise InputError(f"Corners of cells may be moved by less than half a cell, got {reach:g}.")
@@ -64,11 +64,11 @@ def with_corners(star: Geometry, panel: Panel, ticks: int, reach: float, design:
         raise InputError("The panel has no corners of cells inside it: take two columns and two rows at least.")
     at = np.array([(panel.x[a], panel.y[b]) for a, b in corners])
     names = [f"{axis} of corner {a // ticks}, {b // ticks}" for a, b in corners for axis in "xy"]
-    parameters = joined(star.parameters, alike(names, 0.0, (-reach * cell, reach * cell), "corner offset", "mm"))
+    parameters = joined(star.parameters, alike(names, 0.0, (-reach, reach), "corner offset"))
     if design is not None:
         parameters.check(torch.from_numpy(design))
     made_at = np.append(star.made_at, np.zeros(len(names))) if design is None else design
-    motion = _cornered(star.motion, panel, ticks, lambda points: _hats(points, at, cell))
+    motion = _cornered(star.motion, panel, ticks, lambda points: cell * _hats(points, at, cell))
     points = motion(torch.from_numpy(made_at)).numpy()
     folded = np.flatnonzero(signed_measures(points, star.mesh.cells) <= 0)
     if folded.size:

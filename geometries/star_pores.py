@@ -52,7 +52,7 @@ def star_pores(
     start, bounds  start value and bounds of the radii (fractions of the centre-to-perimeter distance)
     middle         cells that left_middle ... top_middle span, all but the corner cells by default
     corners        how far corners of cells inside may be moved, fractions of a cell: up to 0.45 there; none at 0.
-                   Their offsets, mm, are parameters after the radii, see `corner_offsets.with_corners`
+                   Their offsets, as such fractions, are parameters after the radii, see `corner_offsets.with_corners`
     radii          of each pore, a multiple of 8
     design         where the panel is meshed freely; without it at the start radii, in patches
 

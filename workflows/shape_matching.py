@@ -1,7 +1,7 @@
 """Shape matching: the big pore of a 7x7 cellular panel learns to take on the shape of any of endless random outlines.
 
-The network reads 48 points of the outline and moves twelve faces around the panel; the shapes of the pores, the big one
-too, turn that into the outline, whose place, size, orientation and first point do not matter.
+The network reads 48 points of the outline and moves twelve faces around the panel; the shapes of the pores, the big one too,
+and the places of the cells' corners turn that into the outline, whose place, size, orientation and first point do not matter.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EXAMPLES = """examples:
   ./run python workflows/shape_matching.py                      minutes on 2 cores
   ./run python workflows/shape_matching.py --frozen-geometry    the ablation: network only
   ./run python workflows/shape_matching.py --scale paper --out runs/shape_matching/paper
-                                                                700 steps of 8 targets, 30 on a finer mesh
+                                                                1000 steps of 8 targets, 30 on a finer mesh
 """
 INWARD = {"left": (1.0, 0.0), "right": (-1.0, 0.0), "bottom": (0.0, 1.0), "top": (0.0, -1.0)}
 FRAMES, FILM_SEED = 48, 7
@@ -34,19 +34,22 @@ class ShapeSettings(Settings):
     iterations: int = setting(250, "optimiser steps", low=1)
     batch: int = setting(8, "fresh targets in each step", low=1)
     network_rate: float = setting(0.001, "Adam rate of the network's weights", low=0, high=1)
-    design_rate: float = setting(0.01, "Adam rate of the design", low=0, high=1)
+    design_rate: float = setting(0.02, "Adam rate of the design", low=0, high=1)
     overlap_penalty: float = setting(0.005, "weight of walls that come too near each other: radii per mm^3", low=0)
     bound: float = setting(30.0, "largest displacement of a driven face", unit="mm", low=0.1, high=60)
     cells: int = setting(7, "along the panel's side, odd", low=3, high=15)
     middle: int = setting(3, "cells along the big pore's side, odd", low=1, high=13)
+    corners: float = setting(0.2, "how far corners of cells may be moved, as a design; 0: not", unit="cells", low=0, high=0.45)
 
 
-PRESETS = {"paper": {"iterations": 700, "batch": 8, "fine_iterations": 30}}
+PRESETS = {"paper": {"iterations": 1000, "batch": 8, "fine_iterations": 30}}
 
 
 def experiment(settings: ShapeSettings) -> Experiment:
     """The panel of the paper: corners held, every second cell's face along the sides driven at right angles to it."""
-    geometry = big_pore(settings.cells, settings.middle, divisions=settings.divisions, layers=settings.layers)
+    geometry = big_pore(
+        settings.cells, settings.middle, divisions=settings.divisions, layers=settings.layers, corners=settings.corners
+    )
     drives = [
         Drive(f"{side}_{number}", inward, settings.bound)
         for side, inward in INWARD.items()
