@@ -41,7 +41,8 @@ def with_corners(star: Geometry, panel: Panel, ticks: int, reach: float, design:
         X = c + (1 - s) sum_k b_k(t) r_k (E_k - c) + s E(t),
 
     as in `star_pores`, where E, E_k follow the corners of the cell, linearly between two of them, and its centre c their
-    mean: bilinear in radii and offsets. Offsets are fractions of a cell, so that one learning rate suits them and the radii. Solid cells follow bilinearly. Corners inside a big pore are none.
+    mean: bilinear in radii and offsets. Offsets are fractions of a cell, so that one learning rate suits them and the radii.
+    Solid cells follow bilinearly. Corners inside a big pore are none.
 
     No element was inverted in 200 random designs of a reach of 0.2. From 0.25 on cells may fold: at 0.45, which the
     neuromechanical autoencoder allows, 6 % of random designs of 7 x 7 star pores do, and 94 % with all at their bounds.

@@ -1,4 +1,4 @@
-"""Walls that come too near each other, or have passed through each other, as a penalty that a loss can hold."""
+"""Walls that come too near each other, pass through each other, or are pressed so short that they crease: a penalty."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mnnfem.errors import InputError
 from mnnfem.mesh import Mesh
 from mnnfem.walls import walls_of
 
+CREASE = 0.6  # of its length at rest: a free surface that is shorter is near folding into itself
 NARROWED = 0.5  # of its width at rest: a void that is wider than that costs nothing, however narrow it was made
 CHORD = 2e-4  # of the body's size: the farthest that a chord may be from its curved edge
 LEAST = 3  # chords of an edge: where walls face each other, its vertices may not
@@ -22,14 +23,17 @@ def overlap_penalty(
     clearance: float = 0.0,
     middles: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    r"""How far walls are from keeping a clearance, and how deep they have passed through each other: (b,) mm^3.
+    r"""How far walls are from keeping a clearance, how deep they have passed, and how near they are to creasing: (b,) mm^3.
 
-        P = sum_v l_v max(0, t_v - g_v)^2  ->  integral along the wall,      t_v = min(clearance, NARROWED G_v),
+        P = sum_v l_v max(0, t_v - g_v)^2 + sum_e l_e (clearance max(0, CREASE - s_e))^2  ->  integrals along the wall,
+        t_v = min(clearance, NARROWED G_v),
 
     over the points v along the boundary that face another wall across a void: g_v is the distance from it, less than 0
     inside its material, at x = points + displacement, and G_v the width of the void between the same two places at rest. l_v
-    is half of the two chords at v in `mesh.points`, a fixed weight. Of two walls that meet, both count. With no clearance P
-    is the integral of the depth squared of what has passed, and 0 where nothing has.
+    is half of the two chords at v in `mesh.points`, a fixed weight. Of two walls that meet, both count. s_e is the length of
+    chord e over that at rest: rubber's free surface loses its stability to wrinkles at 0.54 (Biot 1963) and to creases at 0.65
+    (Hong, Zhao and Suo 2009), folds that only a finer mesh shows. With no clearance P is the integral of the depth squared of
+    what has passed, and 0 where nothing has.
 
     Edges are parabolas through their middles, seen as chords; straight, and seen at their vertices alone, without middles:
     then what has passed in the bulge of an edge, on a coarse mesh 1 mm and more, costs nothing.
@@ -71,9 +75,15 @@ def _penalty(
     gap = width(now) * torch.where(torch.from_numpy(near.depth > 0), -1.0, 1.0)
     short = ((NARROWED * width(rest)).clamp(max=clearance) - gap).clamp(min=0)
     made = _places(course, torch.from_numpy(mesh.points), None)
-    length = (made[torch.from_numpy(course.after)] - made).norm(dim=1)
+    length = _lengths(course, made)
     weight = 0.5 * (length + length[torch.from_numpy(course.before)])
-    return weight[rows] @ short.square()
+    pressed = (CREASE - _lengths(course, now) / _lengths(course, rest)).clamp(min=0)
+    return weight[rows] @ short.square() + length @ (clearance * pressed).square()
+
+
+def _lengths(course: Course, places: torch.Tensor) -> torch.Tensor:
+    """Of the chords (k,) from each of the course's points to the next, mm."""
+    return (places[torch.from_numpy(course.after)] - places).norm(dim=1)
 
 
 def _places(course: Course, points: torch.Tensor, middles: torch.Tensor | None) -> torch.Tensor:

@@ -27,27 +27,43 @@ def squeezed(mesh: Mesh, low: float, high: float, height: float) -> np.ndarray:
     return moved
 
 
+def crease(height: float, pressed: float, clearance: float) -> float:
+    """What the sides of void and body cost, of a height mm at rest and pressed to a share of it."""
+    return 4 * height * (clearance * max(0.0, 0.6 - pressed)) ** 2
+
+
 @pytest.mark.parametrize("gap", [0.3, 0.9, 1.4])
 def test_two_flat_walls_cost_what_they_lack_of_the_clearance(gap: float) -> None:
     """A void of 20 mm x 4 mm whose upper wall has come down to `gap` above the lower one."""
     mesh = frame(2, (6, 10))
     moved = squeezed(mesh, 6, 10, gap)
     lacking = max(0.0, 1.2 - gap)
-    assert penalty(mesh, moved, 1.2) == pytest.approx(2 * 20 * lacking**2, rel=0.06, abs=0.7)  # both walls; and corners
+    sides = crease(4.0, gap / 4, 1.2)
+    assert penalty(mesh, moved, 1.2) - sides == pytest.approx(2 * 20 * lacking**2, rel=0.06, abs=0.7)  # both walls; and corners
     assert penalty(mesh, moved, 0.0) == 0.0
 
 
 def test_a_void_that_was_made_narrow_may_stay_so() -> None:
     mesh = frame(2, (6, 7))
     assert penalty(mesh, mesh.points, 5.0) == 0.0
-    assert penalty(mesh, squeezed(mesh, 6, 7, 0.55), 5.0) == 0.0
-    assert penalty(mesh, squeezed(mesh, 6, 7, 0.2), 5.0) == pytest.approx(2 * 20 * 0.3**2, rel=0.06)
+    assert penalty(mesh, squeezed(mesh, 6, 7, 0.65), 5.0) == 0.0
+    pressed = penalty(mesh, squeezed(mesh, 6, 7, 0.2), 5.0) - crease(1.0, 0.2, 5.0)
+    assert pressed == pytest.approx(2 * 20 * 0.3**2, rel=0.06)
+
+
+def test_walls_pressed_shorter_than_they_bear_cost_what_they_lack() -> None:
+    """A block pressed to 0.5 all over, far from any other wall: two sides and nothing else."""
+    mesh = frame(1, (6, 10))
+    moved = mesh.points * [1.0, 0.5]
+    height = float(np.ptp(mesh.points[:, 1]))
+    assert penalty(mesh, moved, 1.0) == pytest.approx(2 * (height + 4.0) * 0.1**2, rel=1e-9)
+    assert penalty(mesh, mesh.points * [1.0, 0.61], 1.0) == 0.0
 
 
 def test_walls_on_two_sides_of_a_ligament_do_not_face_each_other() -> None:
-    """Between the voids 1 mm of material is left, pressed to half of that."""
+    """Between the voids 1 mm of material is left, pressed to two thirds of that."""
     mesh = frame(2, (3, 7), (8, 12))
-    moved = squeezed(mesh, 7, 8, 0.5)
+    moved = squeezed(mesh, 7, 8, 0.65)
     near = facing_points(course_of(walls_of(mesh), moved), 1.5)
     assert np.array_equal(walls_of(mesh).loop[near.rows], walls_of(mesh).loop[near.edges])
     assert penalty(mesh, moved, 1.5) == 0.0
@@ -64,10 +80,12 @@ def test_depth_counts_beyond_the_clearance() -> None:
     assert len(np.unique(near.rows)) == len(near.rows)
 
 
+@pytest.mark.parametrize("pressed", [1.0, 0.5])
 @pytest.mark.parametrize("depth", [-0.3, 0.3])
-def test_the_gradient_is_exact_in_design_and_displacement(depth: float) -> None:
+def test_the_gradient_is_exact_in_design_and_displacement(depth: float, pressed: float) -> None:
     """Taylor: what is left after the gradient falls with the square of the step."""
     mesh, moved = sines(1, depth)
+    moved = moved * [pressed, 1.0]  # along the walls
     rng = np.random.default_rng(3)
     inputs = [torch.from_numpy(mesh.points.copy()), torch.from_numpy(moved - mesh.points)]
     inputs = [(one + 0.003 * torch.from_numpy(rng.normal(size=one.shape))).requires_grad_() for one in inputs]

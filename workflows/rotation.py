@@ -30,6 +30,7 @@ EXAMPLES = """examples:
 """
 RANGES = {"single": (0.0, 45.0), "double": (-30.0, 30.0)}  # degrees
 BOUNDS = {"single": 40.0, "double": 30.0}  # mm
+CELL = 50.0  # mm
 FRAMES = 48
 
 
@@ -45,6 +46,7 @@ class RotationSettings(Settings):
     bound: float = setting(0.0, "largest displacement of a side; 0 is 40, with two controls 30", unit="mm", low=0, high=80)
     cells: int = setting(7, "along the panel's side, odd", low=3, high=15)
     driven: int = setting(3, "of them are driven, those in the middle", low=1, high=13)
+    wall: float = setting(5.0, "least thickness of the walls between pores", unit="mm", low=1, high=24)
 
 
 PRESETS = {"paper": {"iterations": 400, "batch": 8, "fine_iterations": 40}}
@@ -58,9 +60,11 @@ def experiment(settings: RotationSettings) -> Experiment:
     geometry = star_pores(
         settings.cells,
         settings.cells,
+        CELL,
         solid=((middle, middle),),
         divisions=settings.divisions,
         layers=settings.layers,
+        bounds=(0.1, 1 - settings.wall / CELL),
         middle=settings.driven,
     )
     bound = settings.bound or BOUNDS[settings.controls]
