@@ -11,6 +11,7 @@ from mnnfem.mesh import Mesh
 from mnnfem.walls import walls_of
 
 CREASE = 0.6  # of its length at rest: a free surface that is shorter is near folding into itself
+PRESSED = 4.0  # how many clearances near it counts for, for each length at rest that it is shorter
 NARROWED = 0.5  # of its width at rest: a void that is wider than that costs nothing, however narrow it was made
 CHORD = 2e-4  # of the body's size: the farthest that a chord may be from its curved edge
 LEAST = 3  # chords of an edge: where walls face each other, its vertices may not
@@ -25,7 +26,7 @@ def overlap_penalty(
 ) -> torch.Tensor:
     r"""How far walls are from keeping a clearance, how deep they have passed, and how near they are to creasing: (b,) mm^3.
 
-        P = sum_v l_v max(0, t_v - g_v)^2 + sum_e l_e (clearance max(0, CREASE - s_e))^2  ->  integrals along the wall,
+        P = sum_v l_v max(0, t_v - g_v)^2 + sum_e l_e (PRESSED clearance max(0, CREASE - s_e))^2  ->  integrals along the wall,
         t_v = min(clearance, NARROWED G_v),
 
     over the points v along the boundary that face another wall across a void: g_v is the distance from it, less than 0
@@ -78,7 +79,7 @@ def _penalty(
     length = _lengths(course, made)
     weight = 0.5 * (length + length[torch.from_numpy(course.before)])
     pressed = (CREASE - _lengths(course, now) / _lengths(course, rest)).clamp(min=0)
-    return weight[rows] @ short.square() + length @ (clearance * pressed).square()
+    return weight[rows] @ short.square() + length @ (PRESSED * clearance * pressed).square()
 
 
 def _lengths(course: Course, places: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The workflow that shapes cells for a Poisson's ratio, and the optimiser that it uses."""
+"""The workflow that shapes cells for a Poisson's ratio."""
 
 from __future__ import annotations
 
@@ -8,31 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from mnnfem.errors import EquilibriumError, InputError
-from mnnfem.optimise import least
-from mnnfem.parameters import Parameters
 from mnnfem.relaxed import Relaxed
 from workflows.poisson_ratio import SOLIDS, main
-
-
-def test_the_least_value_within_bounds() -> None:
-    """A valley whose bottom lies outside in the second parameter; the third is fixed."""
-    box = Parameters(("a", "b", "c"), np.array([0.0, 0.0, 2.0]), np.array([-5.0, -1.0, 2.0]), np.array([5.0, 1.0, 2.0]))
-    seen = []
-
-    def valley(x: torch.Tensor) -> torch.Tensor:
-        seen.append(x.detach().numpy().copy())
-        return (x[0] - 3) ** 2 + 10 * (x[1] - 2 - 0.1 * x[0]) ** 2 + x[2]
-
-    found = least(valley, box, box.start)
-    assert found == pytest.approx([3 + 0.1 * 10 * (1 - 2.3) / (1 + 0.1), 1.0, 2.0], abs=1e-4)
-    assert np.linalg.norm((seen[1] - seen[0]) / [10, 2, 1]) <= 0.126
-    first = least(valley, box, box.start, enough=20.0)
-    assert float(valley(torch.from_numpy(first))) <= 20.0
-    assert np.abs(first - found).max() > 0.01
 
 
 def test_a_honeycomb_is_shaped_for_three_ratios_through_new_meshes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ import torch
 from mnnfem import checkpoint
 from mnnfem.errors import InputError
 from mnnfem.mesh import Floats
+from mnnfem.run import Run, RunSettings
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.springs.bench import gradient_of
 from mnnfem.springs.drawing import Picture, curves_figure, lines_figure, networks_figure
@@ -30,7 +31,6 @@ from mnnfem.springs.lattices import trapezoid
 from mnnfem.springs.losses import Loss, log_ratio, squared
 from mnnfem.springs.physics import Springs
 from mnnfem.springs.records import read_elongations
-from mnnfem.springs.run import Run, SpringSettings
 from mnnfem.springs.springnet import SpringNet, strip_bounds
 from mnnfem.springs.tasks import BEHAVIOUR, behaviour
 from mnnfem.springs.training import Regime, fit, readings
@@ -48,7 +48,7 @@ SCALE = 0.4  # mm, about the displacement of the start
 
 
 @dataclass(frozen=True)
-class BehaviourSettings(SpringSettings):
+class BehaviourSettings(RunSettings):
     epochs: int = setting(300, "steps of each training", low=1)
     rate: float = setting(0.05, "Adam's at the start, in shares of the stiffnesses' range", low=1e-6, high=1)
     geometry: str = setting("linear", "springs to first order, or exact ones that turn", choices=("linear", "exact"))

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mnnfem import checkpoint
+from mnnfem.run import Run, RunSettings
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.springs.drawing import Picture, curves_figure, networks_figure
 from mnnfem.springs.flowers import Trained, in_situ, margins, published, signed, signed_ports
 from mnnfem.springs.iris import irises
-from mnnfem.springs.run import Run, SpringSettings
 
 EXAMPLES = """examples:
   ./run python workflows/spring_iris.py                three random shares, two minutes
@@ -29,7 +29,7 @@ BARS = {"paper's loss": (0.94, 0.94), "signed softmax": (0.975, 0.955), "in situ
 
 
 @dataclass(frozen=True)
-class IrisSettings(SpringSettings):
+class IrisSettings(RunSettings):
     splits: int = setting(3, "random shares for training and test; accuracies are their means", low=1, high=1000)
     epochs: int = setting(100, "passes with the paper's loss, and in situ", low=1)
     starts: int = setting(5, "starts with the paper's loss; the best on the training share is kept", low=1)

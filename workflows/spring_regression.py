@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import torch
 
 from mnnfem import checkpoint
+from mnnfem.run import Run, RunSettings
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.springs.drawing import Picture, curves_figure, networks_figure
 from mnnfem.springs.lattices import trapezoid
 from mnnfem.springs.losses import squared
-from mnnfem.springs.run import Run, SpringSettings
 from mnnfem.springs.springnet import SpringNet, strip_bounds
 from mnnfem.springs.tasks import REGRESSION, regression
 from mnnfem.springs.training import Regime, fit, readings
@@ -29,7 +29,7 @@ PAPER, WIDE = (1.5, 2.5), (1.0, 3.0)  # mm, widths of strips: stiffnesses of 1.6
 
 
 @dataclass(frozen=True)
-class RegressionSettings(SpringSettings):
+class RegressionSettings(RunSettings):
     epochs: int = setting(300, "passes over the samples in each training", low=1)
     batch: int = setting(16, "samples of a step", low=1)
     rate: float = setting(0.05, "Adam's at the start, in shares of the stiffnesses' range", low=1e-6, high=1)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from mnnfem import checkpoint
+from mnnfem.run import Run, RunSettings
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.springs.classifier import accuracy, train_classifier
 from mnnfem.springs.drawing import Picture, bars_figure, networks_figure
@@ -22,7 +23,6 @@ from mnnfem.springs.iris import Shares, irises
 from mnnfem.springs.losses import squared
 from mnnfem.springs.modes import modes_of
 from mnnfem.springs.nodemap import Search
-from mnnfem.springs.run import Run, SpringSettings
 from mnnfem.springs.springnet import SpringNet, strip_bounds
 from mnnfem.springs.tasks import REGRESSION, regression
 from mnnfem.springs.training import Regime, fit, readings
@@ -36,7 +36,7 @@ ENDURING = Search(first=64, rounds=0, kept=4, children=8, damaged=16)
 
 
 @dataclass(frozen=True)
-class RetrainSettings(SpringSettings):
+class RetrainSettings(RunSettings):
     seeds: int = setting(3, "switches, each with its own shares, ports and regression", low=1, high=1000)
     epochs: int = setting(1000, "steps of each training on the irises", low=1)
     regression_epochs: int = setting(400, "steps of the training for regression", low=1)

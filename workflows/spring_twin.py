@@ -22,13 +22,13 @@ from mnnfem.geometry import Geometry
 from mnnfem.hooke import LinearElastic
 from mnnfem.loads import PointForce
 from mnnfem.mesh import Floats
+from mnnfem.run import Run, RunSettings
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.springs.classifier import accuracy
 from mnnfem.springs.drawing import Picture, networks_figure
 from mnnfem.springs.flowers import SIGNED, signed, signed_ports
 from mnnfem.springs.iris import irises
 from mnnfem.springs.network import Network
-from mnnfem.springs.run import Run, SpringSettings
 from mnnfem.springs.springnet import THICKNESS, YOUNG, SpringNet
 from mnnfem.springs.twin import Twin, corners_of
 from mnnfem.visualise import Scene, design_figure
@@ -41,7 +41,7 @@ ROOM = (0.6, 1.15)  # of the network's narrowest and widest strip: what the bars
 
 
 @dataclass(frozen=True)
-class TwinSettings(SpringSettings):
+class TwinSettings(RunSettings):
     epochs: int = setting(1000, "steps of the network's training", low=1)
     hinge: float = setting(0.25, "share of a bar's length that each thin end has", low=0, high=0.39)
     neck: float = setting(0.3, "share of a bar's width that its ends have", low=0.05, high=1)
@@ -80,7 +80,7 @@ def apart(twin: Twin, widths: Floats, model: SpringNet) -> tuple[float, float]:
         found = twin.compliance(torch.from_numpy(widths), twin.port_forces(model.ports))
         wanted, read = (
             unit_fields(model),
-            torch.from_numpy(model.ports.readings(model.network).toarray()[:, model.network.free]),
+            twin.port_readings(model.ports),
         )
         pairs = ((found @ read.T, wanted @ read.T), (found, wanted))
         readings, joints = (float((one - other).norm() / other.norm()) for one, other in pairs)
@@ -112,14 +112,14 @@ def main(argv: Sequence[str]) -> int:
         {"raw": raw, "scaled": scaled, "thickness": twin.thickness},
         {},
     )
-    widths = twin.calibrated(widths, stiffness)
+    widths = twin.calibrated(widths, stiffness, model.ports)
     calibrated = apart(twin, widths, model)
     run.tell(
         f"calibrated bond by bond: readings {calibrated[0]:.2%} off, all joints {calibrated[1]:.2%}",
         {"calibrated": calibrated},
         {"calibrated readings within 2 %": calibrated[0] <= 0.02},
     )
-    wanted = unit_fields(model) @ torch.from_numpy(model.ports.readings(network).toarray()[:, network.free]).T
+    wanted = unit_fields(model) @ twin.port_readings(model.ports).T
     widths = twin.tuned(widths, wanted, model.ports, settings.iterations)
     tuned = apart(twin, widths, model)
     run.tell(

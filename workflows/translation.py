@@ -23,7 +23,7 @@ EXAMPLES = """examples:
   ./run python workflows/translation.py                      minutes on 2 cores
   ./run python workflows/translation.py --frozen-geometry    the ablation: network only
   ./run python workflows/translation.py --scale paper --seed 3 --out runs/translation/paper3
-                                                             1400 steps of 8 targets, 80 on a finer mesh
+                                                             1200 steps of 8 targets, 60 on a finer mesh
 """
 
 
@@ -33,7 +33,7 @@ class TranslationSettings(Settings):
     bound: float = setting(40.0, "largest displacement of a driven face", unit="mm", low=0.1, high=80)
 
 
-PRESETS = {"paper": {"iterations": 1400, "batch": 8, "fine_iterations": 80, "overlap_penalty": 0.1}}
+PRESETS = {"paper": {"iterations": 1200, "batch": 8, "fine_iterations": 60, "overlap_penalty": 0.1}}
 
 
 def experiment(settings: TranslationSettings) -> Experiment:

@@ -16,6 +16,7 @@ from mnnfem.optimise import least
 from mnnfem.springs.network import Network, compatibility
 from mnnfem.springs.ports import Ports
 
+FAVOUR = 30.0  # how much more the loads at ports count than any other where springs are fitted to a body
 SMALL = 1e-3  # N, for each N that is asked for: a body that is linear still must not turn its elements over
 
 
@@ -60,25 +61,33 @@ class Twin:
         """Forces (c, f) N on the free components: 1 N at each port."""
         return torch.from_numpy(ports.loads(self.network).toarray()[:, self.network.free])
 
+    def port_readings(self, ports: Ports) -> torch.Tensor:
+        """What is read of displacements (f,) of the free components, (o, f)."""
+        return torch.from_numpy(ports.readings(self.network).toarray()[:, self.network.free])
+
     def readings(self, widths: torch.Tensor, ports: Ports) -> torch.Tensor:
         """What is read (c, o) mm/N of 1 N at each port."""
-        read = torch.from_numpy(ports.readings(self.network).toarray()[:, self.network.free])
-        return self.compliance(widths, self.port_forces(ports)) @ read.T
+        return self.compliance(widths, self.port_forces(ports)) @ self.port_readings(ports).T
 
-    def stiffnesses(self, widths: Floats) -> Floats:
+    def stiffnesses(self, widths: Floats, ports: Ports) -> Floats:
         r"""The springs (b,) N/mm that are most like the body: with its compliance G and the bonds' rows c_i of C
 
-            sum_j (c_i G c_j)^2 k_j = c_i G c_i,
+            sum_j (c_i G c_j) (c_i H c_j) k_j = c_i H c_i,      H = G + FAVOUR sum_p (G p) (G p)^T / (p G p),
 
-        the least squares of 1 - G^1/2 (sum_j k_j c_j c_j^T) G^1/2; exact where the body is a network of springs. Springs that
-        no displacement tells apart, in one line between supports, come out alike.
+        the least squares of (1 - G^1/2 C^T diag(k) C G^1/2) S^1/2 where S counts the loads p at what is loaded and at what is
+        read FAVOUR times more than others; exact where the body is a network of springs. Springs that no displacement tells
+        apart, in one line between supports, come out alike.
         """
+        used = torch.cat([self.port_forces(ports), self.port_readings(ports)])
         with torch.no_grad():
-            whole = self.compliance(torch.from_numpy(widths), torch.eye(len(self.network.free), dtype=torch.float64)).numpy()
+            found = self.compliance(torch.from_numpy(widths), torch.eye(len(self.network.free), dtype=torch.float64)).numpy()
+        whole = 0.5 * (found + found.T)
+        fields = used.numpy() @ whole
+        fields /= np.sqrt((fields * used.numpy()).sum(axis=1))[:, None]
         rows = compatibility(self.network.nodes, self.network.bonds)[:, self.network.free].toarray()
-        stretched = rows @ (0.5 * (whole + whole.T)) @ rows.T
-        found: Floats = np.linalg.lstsq(stretched**2, np.diag(stretched))[0]
-        return found
+        stretched, favoured = (rows @ one @ rows.T for one in (whole, whole + FAVOUR * fields.T @ fields))
+        springs: Floats = np.linalg.lstsq(stretched * favoured, np.diag(favoured))[0]
+        return springs
 
     def fitting_thickness(self, widths: Floats, ports: Ports, wanted: torch.Tensor) -> float:
         """The thickness, mm, with which displacements are nearest to `wanted` (c, f) mm/N under 1 N at each port."""
@@ -86,11 +95,11 @@ class Twin:
             found = self.compliance(torch.from_numpy(widths), self.port_forces(ports))
         return self.thickness * float(found.square().sum() / (found * wanted).sum())
 
-    def calibrated(self, widths: Floats, stiffness: Floats, rounds: int = 3) -> Floats:
+    def calibrated(self, widths: Floats, stiffness: Floats, ports: Ports, rounds: int = 3) -> Floats:
         """Widths (b,) mm whose bars have these stiffnesses (b,) N/mm, from widths nearby; clipped to their bounds."""
         lower, upper = self.geometry.parameters.lower, self.geometry.parameters.upper
         for _ in range(rounds):
-            now = self.stiffnesses(widths)
+            now = self.stiffnesses(widths, ports)
             if now.min() <= 0:
                 bond = int(now.argmin())
                 raise InputError(f"{self.network.name(bond).capitalize()} of the body has no stiffness: make it wider.")

@@ -1,4 +1,4 @@
-"""What the workflows of springs share: settings, the run's folder, its end."""
+"""A run on one rank that tells its figures row by row, with the bars that they miss: settings, folder, end."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from mnnfem.versions import versions
 
 
 @dataclass(frozen=True)
-class SpringSettings:
-    """What every workflow of springs can be told."""
+class RunSettings:
+    """What every such workflow can be told."""
 
     out: str = setting("", "folder of the run, made new; without it runs/<workflow>/<date>-seed<seed>")
     seed: int = setting(0, "of what is drawn at random", low=0, high=2**32 - 1)
@@ -34,14 +34,14 @@ class Run:
     """A run that goes on: its folder, the figures and sentences so far, and the bars that it missed."""
 
     name: str
-    settings: SpringSettings
+    settings: RunSettings
     folder: RunFolder
     began: float
     result: dict[str, Any] = field(default_factory=dict)
     missed: list[str] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, name: str, settings: SpringSettings) -> Run:
+    def begin(cls, name: str, settings: RunSettings) -> Run:
         """Make the folder. InputError on several ranks."""
         if MPI.COMM_WORLD.size > 1:
             raise InputError(f"This workflow trains on one rank, not on {MPI.COMM_WORLD.size}: start it without mpirun.")
