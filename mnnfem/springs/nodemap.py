@@ -23,7 +23,7 @@ class Search:
     """`first` choices at random; then in each round `children` of each of the `kept` best, one port changed, are tried.
 
     A choice is worth what a short training makes of it: `epochs` steps at `rate`, three times as many in the last round.
-    In `damaged` further rounds it is worth what that training makes on average with any one bond cut that can be.
+    In `damaged` further rounds it is worth what that training makes on average with any one bond cut that can be, and at worst.
     """
 
     first: int = 128
@@ -84,7 +84,8 @@ def choose_ports(
         crowd = _crowd(network, axis, choices).damaged(cuts)
         epochs = search.epochs * (3 if number == search.rounds and not search.damaged else 1)
         losses = batched.trained(crowd, loads, samples.wanted, loss, epochs, search.rate)
-        worth = losses.reshape(len(choices), len(cuts)).mean(dim=1)
+        each = losses.reshape(len(choices), len(cuts))
+        worth = each.mean(dim=1) + (each.amax(dim=1) if len(cuts) > 1 else 0.0)
         choices = [choices[int(k)] for k in worth.argsort()[: search.kept]]
     return _ports(network, axis, choices[0], samples.inputs.shape[1], bias_load)
 
