@@ -19,6 +19,7 @@ from geometries.honeycomb_cell import honeycomb_cell
 from geometries.kagome_lattice import kagome_lattice
 from geometries.overvelde_cell import overvelde_cell
 from geometries.overvelde_pores import overvelde_pores
+from geometries.pneumatic_finger import pneumatic_finger
 from geometries.reentrant_honeycomb import reentrant_honeycomb
 from geometries.round_pores import round_pores
 from geometries.star_pores import star_pores
@@ -52,6 +53,7 @@ SHOWN: dict[str, Callable[[], Geometry]] = {
     "extruded": lambda: extruded(round_pores(2, 2, elliptic=True, bounds=(0.15, 0.42)), 6.0, 2),
     "strut_lattice": partial(strut_lattice, 2, 2, 2),
     "gyroid": partial(gyroid, 1, 1, 1),
+    "pneumatic_finger": partial(pneumatic_finger, 4),
 }
 
 

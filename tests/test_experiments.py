@@ -147,7 +147,9 @@ def untrained(made: Experiment):
 
     model = made.model(make, Guard())
     with torch.no_grad():
-        model.design.uniform_(0.3, 0.7, generator=torch.Generator().manual_seed(2))
+        share = torch.rand(len(model.design), generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+        box = model.geometry.parameters
+        model.design.copy_(torch.from_numpy(box.lower) + (0.25 + 0.5 * share) * torch.from_numpy(box.upper - box.lower))
     return model, make
 
 

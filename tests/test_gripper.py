@@ -25,12 +25,12 @@ def finger() -> Geometry:
 
 def test_the_rubber_has_the_volume_of_its_walls(finger: Geometry) -> None:
     """By hand, half of it: the bar less the gaps, the chambers and the channel between them."""
-    lengths, rises = np.array([5.0, 6.5, 7.5]), np.array([9.0, 11.0, 12.5])
+    lengths, rises = np.array([4.5, 6.5, 6.8]), np.array([9.0, 11.0, 12.5])
     points = finger.points(torch.from_numpy(np.append(lengths, rises))).numpy()
     half, x_end = 9.0, 6.0 + 3 * 14.0 - 1.5
-    bar, gaps = x_end * 18 * half, 2 * 3 * (18 - 3 - 2 - 2) * half
+    bar, gaps = x_end * 17 * half, 2 * 3 * (17 - 2 - 1.5 - 1.2) * half
     chambers = (lengths * rises * (half - 2)).sum()
-    channel = (6.0 + 2 * 14 + 7.0 - 0.5 * lengths[2] - lengths[:2].sum()) * 2 * 2
+    channel = (6.0 + 2 * 14 + 7.0 - 0.5 * lengths[2] - lengths[:2].sum()) * 1.5 * 1.5
     assert signed_measures(points, finger.mesh.cells).sum() == pytest.approx(bar - gaps - chambers - channel, rel=1e-12)
 
 
@@ -71,7 +71,7 @@ def test_the_whole_finger_is_a_printable_solid(finger: Geometry, tmp_path: Path)
     [
         ({"chambers": 0}, "one chamber at least"),
         ({"length": (9.0, 5.0, 12.0)}, "12 < 11 mm"),
-        ({"rise": (9.0, 3.0, 12.0)}, "4 < 3 <= 9 <= 12 < 15 mm"),
+        ({"rise": (9.0, 2.5, 12.0)}, "2.7 < 2.5 <= 9 <= 12 < 15 mm"),
         ({"channel": 8.0, "rise": (12.0, 11.0, 13.0)}, "the channel to fit beside the wall, 8 < 7 mm"),
     ],
 )
@@ -92,14 +92,22 @@ def test_distance_from_the_bar_is_exact_to_first_order() -> None:
         assert bar.gaps(torch.from_numpy(moved)).numpy() == pytest.approx(np.full(9, distance), rel=1e-2)
 
 
-def test_the_workflow_closes_a_short_finger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_workflow_closes_a_short_finger(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pressure is told again on the finer mesh, here one as coarse."""
+    monkeypatch.setattr(gripper, "finer", lambda geometry: geometry)
     run = tmp_path / "run"
-    told = ["--chambers", "2", "--pressure", "10", "--iterations", "2", "--frames", "2", "--coarse-only", "--out", str(run)]
+    told = ["--chambers", "2", "--pressure", "10", "--iterations", "2", "--frames", "2", "--out", str(run)]
     assert gripper.main(told) == 0
     result, said = json.loads((run / "result.json").read_text()), capsys.readouterr().out
     assert result["pressure and chambers"]["rms"] < result["pressure alone"]["rms"]
     assert result["blocks apart"] > 0
     assert "times nearer" in said
+    again = result["finer mesh"]
+    assert again["rms"][0] == pytest.approx(result["pressure and chambers"]["rms"], rel=1e-3)
+    assert min(again["rms"]) < 0.5 * again["rms"][0]
+    assert abs(again["rms"][-1] - min(again["rms"])) < 1e-3
     assert trimesh.load_mesh(run / "finger.stl").is_volume
     assert (run / "closing.gif").stat().st_size > 1000
     assert (run / "closing_001.vtu").exists()
