@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from functools import partial
 
 import numpy as np
@@ -10,12 +9,11 @@ import numpy.typing as npt
 import scipy.sparse as sp
 import torch
 
+from geometries.bricks import bricks
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry, Linear
-from mnnfem.mesh import Floats, Ints, Mask, Mesh, signed_measures
+from mnnfem.mesh import Floats, Ints, Mask, Mesh
 from mnnfem.parameters import alike, joined
-
-WAYS = tuple(itertools.permutations(range(3)))  # from a brick's first corner to its last along its edges: a tetrahedron each
 
 
 def pneumatic_finger(
@@ -90,8 +88,7 @@ def pneumatic_finger(
         return np.stack([_cut(np.array([*below, top, height]), np.full(5, divisions)) for top in tops])
 
     z = _cut(np.array([0.0, channel, 0.5 * width - wall, 0.5 * width]), np.full(3, divisions))
-    solid = _solid(np.repeat(kinds, steps), divisions)
-    nodes, cells = _bricks(solid)
+    nodes, cells = bricks(_solid(np.repeat(kinds, steps), divisions))
     i, j, k = nodes.T
 
     def places(design: Floats) -> Floats:
@@ -102,8 +99,6 @@ def pneumatic_finger(
     origin = places(np.zeros(2 * chambers))
     columns = [sp.csc_matrix((places(unit) - origin).reshape(-1, 1)) for unit in np.eye(2 * chambers)]
     points = places(made_at)
-    inverted = signed_measures(points, cells) < 0
-    cells[inverted] = cells[inverted][:, [0, 1, 3, 2]]
     gaps = np.repeat(np.array(kinds) == "gap", steps)
     on_gap = np.append(gaps, False) | np.append(False, gaps)  # of the lines across x
     in_gap = on_gap[i] & (j >= 3 * divisions)
@@ -130,17 +125,6 @@ def _solid(kinds: npt.NDArray[np.str_], divisions: int) -> Mask:
     solid[kinds == "gap", 3 * n :] = False
     solid[: np.flatnonzero(kinds == "chamber")[-1], n : 2 * n, :n] = False
     return solid
-
-
-def _bricks(solid: Mask) -> tuple[Ints, Ints]:
-    """Places (n, 3) in the grid of the nodes of the bricks that are there, and tetrahedra (m, 4), not yet right-handed."""
-    shape = np.array(solid.shape) + 1
-    first = np.argwhere(solid)
-    corners = [np.concatenate([np.zeros((1, 3), dtype=int), np.eye(3, dtype=int)[list(way)].cumsum(axis=0)]) for way in WAYS]
-    every = np.concatenate([first[:, None] + corner for corner in corners])
-    numbers = np.ravel_multi_index(tuple(np.moveaxis(every, -1, 0)), tuple(shape))
-    used, cells = np.unique(numbers, return_inverse=True)
-    return np.stack(np.unravel_index(used, tuple(shape)), axis=1), cells.reshape(numbers.shape)
 
 
 def _facets(mesh: Mesh, nodes: Ints, in_gap: Mask) -> dict[str, Ints]:

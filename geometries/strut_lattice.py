@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 
+from geometries.bricks import bricks
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry, Linear
 from mnnfem.mesh import Floats, Ints, Mask, Mesh
 from mnnfem.parameters import alike
 
-# The six ways along the edges of a cube from its lowest corner to its highest, (6, 4, 3)
-KUHN: Ints = np.array(
-    [[[p.index(i) < n for i in range(3)] for n in range(4)] for p in itertools.permutations(range(3))], dtype=int
-)
 SIDES = ("left", "right"), ("bottom", "top"), ("back", "front")
 
 
@@ -67,16 +63,14 @@ def strut_lattice(
     parameters.check(torch.from_numpy(made_at))
 
     grid = tuple(count * (across + 2 * along) for count in counts)
-    cells = _tetrahedra(grid, _solid(grid, across, along))
-    used, cells = np.unique(cells, return_inverse=True)
-    at = np.stack(np.unravel_index(used, tuple(n + 1 for n in grid)), axis=1)
+    at, cells = bricks(_solid(grid, across, along))
     motion = _motion(at, counts, cell, across, along)
     if common:
         motion = Linear(motion.origin, sp.csr_matrix(motion.matrix.sum(axis=1)))
     points = motion(torch.from_numpy(made_at)).numpy()
     middle = np.flatnonzero((2 * at == grid).all(axis=1))
     inside = (np.array(counts) % 2).all() and across % 2 == 0
-    bare = Mesh(points, cells.reshape(-1, 4), {}, {"centre": int(middle[0])} if inside else {})
+    bare = Mesh(points, cells, {}, {"centre": int(middle[0])} if inside else {})
     mesh = Mesh(points, bare.cells, _facets(bare.boundary(), at, grid), bare.vertices)
     return Geometry(mesh, parameters, motion, made_at, partial(strut_lattice, *counts, cell, *sizes, common, start, bounds))
 
@@ -87,15 +81,6 @@ def _solid(grid: tuple[int, ...], across: int, along: int) -> Mask:
     x, y, z = np.ix_(*(((place >= along) & (place < along + across)).astype(int) for place in places))
     solid: Mask = x + y + z >= 2
     return solid
-
-
-def _tetrahedra(grid: tuple[int, ...], solid: Mask) -> Ints:
-    """Six in each hexahedron, (6 h, 4) numbers of grid points, right-handed."""
-    corners = np.argwhere(solid)[:, None, None] + KUHN[None]
-    cells: Ints = np.ravel_multi_index(tuple(np.moveaxis(corners, -1, 0)), tuple(n + 1 for n in grid)).reshape(-1, 4)
-    odd = np.tile(np.linalg.det(np.diff(KUHN, axis=1)) < 0, int(solid.sum()))
-    cells[odd] = cells[odd][:, [0, 1, 3, 2]]
-    return cells
 
 
 def _motion(at: Ints, counts: tuple[int, ...], cell: float, across: int, along: int) -> Linear:

@@ -66,7 +66,7 @@ def descend(
     lower, span = torch.from_numpy(parameters.lower), torch.from_numpy(parameters.upper - parameters.lower)
     share = ((torch.from_numpy(start) - lower) / span.where(span > 0, 1.0)).requires_grad_()
     optimiser = torch.optim.Adam([share], lr=rate)
-    decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: 0.5 * (1 + math.cos(math.pi * k / steps)))
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     least_value, best = math.inf, start
     for _ in range(steps):
         design = lower + share * span

@@ -32,7 +32,7 @@ from mnnfem.solidfilm import Frame, solid_film
 from mnnfem.warmstart import Library
 
 EXAMPLES = """examples:
-  ./run python workflows/gripper.py                          minutes
+  ./run python workflows/gripper.py                          ten minutes
   ./run python workflows/gripper.py --object-width 110 --object-height 110
 """
 FLOOR = 2.0  # mm
@@ -131,28 +131,12 @@ def main(argv: Sequence[str]) -> int:
         return misfit(torch.cat([torch.from_numpy(box.start), pressure]))
 
     pressed = descend(alone, air, air.start, settings.iterations // 2, settings.rate)
-    ways = {
-        "pressure alone": lambda: np.append(box.start, pressed),
-        "pressure and chambers": lambda: descend(
-            misfit, joined(box, air), np.append(box.start, pressed), settings.iterations, settings.rate
-        ),
-    }
-    for name, way in ways.items():
-        best = way()
-        with torch.no_grad():
-            response = finger.under(torch.from_numpy(best[:count]), torch.from_numpy(best[count:]))
-        gaps, record = finger.gaps(bar, response), response.outcome[0].record
-        rms = float(gaps.square().mean().sqrt())
-        run.tell(
-            f"{name}: the underside is {rms:.3f} mm off the bar (rms; most {float(gaps.abs().max()):.3f}) at "
-            f"{best[-1]:.2f} kPa, certified {record.certified}",
-            {name: {"rms": rms, "gaps": gaps.tolist(), "pressure": best[-1], "certified": record.certified}},
-            {"a certified state": record.certified},
-        )
-    figures = run.result
-    nearer = figures["pressure alone"]["rms"] / figures["pressure and chambers"]["rms"]
-    run.tell(f"chambers make it {nearer:.1f} times nearer", {"nearer": nearer}, {"nearer": nearer > 1})
+    before, _ = tell(run, "pressure alone", finger, bar, torch.from_numpy(box.start), torch.from_numpy(pressed))
+    best = descend(misfit, joined(box, air), np.append(box.start, pressed), settings.iterations, settings.rate)
     design, pressure = torch.from_numpy(best[:count]), torch.from_numpy(best[count:])
+    after, response = tell(run, "pressure and chambers", finger, bar, design, pressure)
+    nearer = before / after
+    run.tell(f"chambers make it {nearer:.1f} times nearer", {"nearer": nearer}, {"nearer": nearer > 1})
     points = geometry.points(design).numpy()
     apart = between_blocks(finger, points, points + response.displacement[0].numpy())
     run.tell(
@@ -162,9 +146,24 @@ def main(argv: Sequence[str]) -> int:
     )
     if not settings.coarse_only:
         verify(run, Finger(finer(geometry), settings), bar, design, pressure)
-    film(run, finger, bar, design, pressure)
+    film(run, settings.frames, finger, bar, design, pressure)
     write_stl(run.folder.file("finger.stl"), geometry.mesh, points, "middle")
     return run.end(("closing.gif", "finger.stl"))
+
+
+def tell(run: Run, name: str, finger: Finger, bar: Bar, design: torch.Tensor, pressure: torch.Tensor) -> tuple[float, Response]:
+    """How far off the bar the underside is, rms in mm, told; and the equilibrium."""
+    with torch.no_grad():
+        response = finger.under(design, pressure)
+    gaps, record = finger.gaps(bar, response), response.outcome[0].record
+    rms = float(gaps.square().mean().sqrt())
+    run.tell(
+        f"{name}: the underside is {rms:.3f} mm off the bar (rms; most {float(gaps.abs().max()):.3f}) at "
+        f"{float(pressure):.2f} kPa, certified {record.certified}",
+        {name: {"rms": rms, "gaps": gaps.tolist(), "pressure": float(pressure), "certified": record.certified}},
+        {"a certified state": record.certified},
+    )
+    return rms, response
 
 
 def verify(run: Run, fine: Finger, bar: Bar, design: torch.Tensor, pressure: torch.Tensor) -> None:
@@ -192,22 +191,20 @@ def verify(run: Run, fine: Finger, bar: Bar, design: torch.Tensor, pressure: tor
     )
 
 
-def film(run: Run, finger: Finger, bar: Bar, design: torch.Tensor, pressure: torch.Tensor) -> None:
+def film(run: Run, frames: int, finger: Finger, bar: Bar, design: torch.Tensor, pressure: torch.Tensor) -> None:
     """The finger closing, as GIF and as fields for ParaView."""
-    settings = run.settings
-    assert isinstance(settings, GripperSettings)
     mesh, points = finger.geometry.mesh, finger.geometry.points(design).numpy()
-    frames, solutions = [], []
-    for share in np.linspace(0, 1, settings.frames):
+    shown, solutions = [], []
+    for share in np.linspace(0, 1, frames):
         with torch.no_grad():
             response = finger.under(design, share * pressure)
         moved = response.displacement[0].numpy()
         now = points + moved
-        frames.append(Frame(now, np.linalg.norm(moved, axis=1), f"{share * float(pressure):.1f} kPa"))
+        shown.append(Frame(now, np.linalg.norm(moved, axis=1), f"{share * float(pressure):.1f} kPa"))
         solutions.append(response.outcome[0])
     reach = points[:, 2].max()
     solid_film(
-        run.folder.file("closing.gif"), mesh.boundary(), frames, [bar.outline(0.0), bar.outline(reach)], "displacement (mm)"
+        run.folder.file("closing.gif"), mesh.boundary(), shown, [bar.outline(0.0), bar.outline(reach)], "displacement (mm)"
     )
     FieldWriter(finger.body.solid).write_series(run.folder.file("closing.pvd"), solutions)
 

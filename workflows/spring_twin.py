@@ -78,10 +78,7 @@ def apart(twin: Twin, widths: Floats, model: SpringNet) -> tuple[float, float]:
     """Relative error of the body's readings, and of the displacements of all joints, under unit loads at the ports."""
     with torch.no_grad():
         found = twin.compliance(torch.from_numpy(widths), twin.port_forces(model.ports))
-        wanted, read = (
-            unit_fields(model),
-            twin.port_readings(model.ports),
-        )
+        wanted, read = unit_fields(model), twin.port_readings(model.ports)
         pairs = ((found @ read.T, wanted @ read.T), (found, wanted))
         readings, joints = (float((one - other).norm() / other.norm()) for one, other in pairs)
     return readings, joints

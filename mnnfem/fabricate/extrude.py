@@ -24,10 +24,14 @@ def prism(mesh: Mesh, points: Floats, thickness: float) -> trimesh.Trimesh:
     a, b = mesh.boundary().T  # the body lies to their left, so the outside of each wall is to the right
     walls = np.concatenate([np.stack([a, b, b + count], 1), np.stack([a, b + count, a + count], 1)])
     solid = trimesh.Trimesh(vertices, np.concatenate([mesh.cells[:, ::-1], mesh.cells + count, walls]), process=False)
-    volume = float(signed_measures(points, mesh.cells).sum()) * thickness
+    return printable(solid, float(signed_measures(points, mesh.cells).sum()) * thickness, "extruded body")
+
+
+def printable(solid: trimesh.Trimesh, volume: float, what: str) -> trimesh.Trimesh:
+    """The solid; InputError unless it is closed, consistently oriented, outward, and has this volume, mm^3, to 1e-9."""
     if not solid.is_volume or abs(solid.volume - volume) > 1e-9 * volume:
         raise InputError(
-            f"The extruded body is not a printable solid (watertight: {solid.is_watertight}, oriented: "
+            f"The {what} is not a printable solid (watertight: {solid.is_watertight}, oriented: "
             f"{solid.is_winding_consistent}, volume {solid.volume:.6g} against {volume:.6g} mm^3)."
         )
     return solid

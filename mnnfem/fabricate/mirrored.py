@@ -8,6 +8,7 @@ import numpy as np
 import trimesh
 
 from mnnfem.errors import InputError
+from mnnfem.fabricate.extrude import printable
 from mnnfem.mesh import Floats, Mesh, signed_measures
 
 
@@ -33,13 +34,7 @@ def mirrored_surface(mesh: Mesh, points: Floats, plane: str = "", axis: int = 2)
         vertices, faces = np.concatenate([points, image]), np.concatenate([faces, behind[faces[:, ::-1]]])
     solid = trimesh.Trimesh(vertices, faces, process=False)
     solid.remove_unreferenced_vertices()
-    volume = halves * float(signed_measures(points, mesh.cells).sum())
-    if not solid.is_volume or abs(solid.volume - volume) > 1e-9 * volume:
-        raise InputError(
-            f"The body is not a printable solid (watertight: {solid.is_watertight}, oriented: "
-            f"{solid.is_winding_consistent}, volume {solid.volume:.6g} against {volume:.6g} mm^3)."
-        )
-    return solid
+    return printable(solid, halves * float(signed_measures(points, mesh.cells).sum()), "body")
 
 
 def write_stl(path: Path, mesh: Mesh, points: Floats, plane: str = "", axis: int = 2) -> None:
