@@ -134,17 +134,17 @@ class _Solve(torch.autograd.Function):
             except EquilibriumError as failure:
                 return failure
 
-        groups = ensemble.deal([begin is not None and physics.keeps(begin) for begin in begins])
-        outcome.extend(ensemble.run(groups, solve))
+        found, groups = ensemble.share([begin is not None and physics.keeps(begin) for begin in begins], solve)
+        outcome.extend(found)
         rows = np.full((len(c), len(x) + len(physics.edges), x.shape[1]), np.nan)
-        for row, found in zip(rows, outcome, strict=True):
-            if isinstance(found, EquilibriumError):
+        for row, one in zip(rows, outcome, strict=True):
+            if isinstance(one, EquilibriumError):
                 if not bridge.skip_failures:
-                    raise found
+                    raise one
                 continue
-            row[: len(x)], row[len(x) :] = physics.displacement(found), physics.middles(found)
+            row[: len(x)], row[len(x) :] = physics.displacement(one), physics.middles(one)
             if starts:
-                starts.add(found)
+                starts.add(one)
         ctx.bridge, ctx.outcome, ctx.groups = bridge, outcome, groups
         ctx.shapes = points.shape, controls.shape, material.shape
         return torch.from_numpy(rows)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mpi4py import MPI
 
+from mnnfem.claims import Claims
 from mnnfem.errors import InputError
 
 Result = TypeVar("Result")
@@ -21,19 +22,22 @@ class Ensemble:
 
     world   all ranks;  group: those that work on one sample together, over which its mesh is spread
     peers   the ranks of the same number in every group: they exchange results
+    claims  which samples are taken, where a group that is done may take others'
     """
 
-    world: MPI.Comm
+    world: MPI.Intracomm
     group: MPI.Comm
     peers: MPI.Comm
+    claims: Claims | None = None
 
     @classmethod
-    def of(cls, world: MPI.Comm, size: int = 1) -> Ensemble:
+    def of(cls, world: MPI.Intracomm, size: int = 1) -> Ensemble:
         """Groups of `size` neighbouring ranks each. Collective. InputError where they do not divide the ranks."""
         if size < 1 or world.size % size:
             raise InputError(f"{world.size} ranks do not divide into groups of {size}: start a multiple of {size} ranks.")
         number, place = divmod(world.rank, size)
-        return cls(world, world.Split(number, place), world.Split(place, number))
+        group, peers = world.Split(number, place), world.Split(place, number)
+        return cls(world, group, peers, Claims.of(world, group, peers))
 
     @classmethod
     def alone(cls) -> Ensemble:
@@ -72,17 +76,34 @@ class Ensemble:
 
         Expected failures are results. Anything that `work` raises ends all ranks, and the message names rank and sample.
         """
-        mine: dict[int, Result] = {}
-        for sample, group in enumerate(groups):
-            if group == self.number:
-                try:
-                    mine[sample] = work(sample)
-                except BaseException as problem:
-                    if self.world.size > 1:
-                        self._end(f"in sample {sample}", problem)
-                    raise
-        found = {sample: result for part in self.peers.allgather(mine) for sample, result in part.items()}
-        return [found[sample] for sample in range(len(groups))]
+        return self._results((k for k, group in enumerate(groups) if group == self.number), work)[0]
+
+    def share(self, keeps: Sequence[bool], work: Callable[[int], Result]) -> tuple[list[Result], list[int]]:
+        """The same where any group may do any sample, and the group that did each: as dealt, until one has no more to do.
+
+        That one then takes samples that were dealt to others, where groups can see what is taken. Who does which so depends on
+        how fast they are: nothing that `work` returns may depend on it. Collective.
+        """
+        groups = self.deal(keeps)
+        if self.claims is None:
+            return self.run(groups, work), groups
+        return self._results(
+            self.claims.taken([[k for k, g in enumerate(groups) if g == one] for one in range(self.peers.size)]), work
+        )
+
+    def _results(self, mine: Iterable[int], work: Callable[[int], Result]) -> tuple[list[Result], list[int]]:
+        done: dict[int, Result] = {}
+        sample = -1
+        try:
+            for sample in mine:
+                done[sample] = work(sample)
+        except BaseException as problem:
+            if self.world.size > 1:
+                self._end(f"in sample {sample}", problem)
+            raise
+        found = {k: (result, group) for group, part in enumerate(self.peers.allgather(done)) for k, result in part.items()}
+        ordered = [found[k] for k in range(len(found))]
+        return [result for result, _ in ordered], [group for _, group in ordered]
 
     def agree(self, value: Any) -> Any:
         """Rank 0's value, on all ranks. Collective."""

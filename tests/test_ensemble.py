@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import torch
 from mpi4py import MPI
@@ -32,6 +34,33 @@ def test_work_goes_where_it_is_sooner_done_up_to_a_fair_share() -> None:
     assert own == [sample % WORLD.size for sample in range(2 * WORLD.size)]
 
 
+@pytest.mark.parametrize("batch", [1, 2 * WORLD.size, 2 * WORLD.size + 1])
+def test_a_group_that_is_done_takes_the_samples_of_others(batch: int) -> None:
+    ensemble = Ensemble.of(WORLD)
+    for slow in range(3):  # the two sets of counters, and the first again
+        slow %= WORLD.size
+
+        def work(sample: int, slow: int = slow) -> tuple[int, int]:
+            if ensemble.number == slow:
+                time.sleep(0.3)
+            return sample, ensemble.number
+
+        results, groups = ensemble.share([False] * batch, work)
+        assert results == list(enumerate(groups))
+        assert WORLD.allgather(groups) == [groups] * WORLD.size
+        if WORLD.size > 1:
+            assert groups.count(slow) <= 1
+
+
+def test_ranks_of_a_group_take_samples_together() -> None:
+    ensemble = Ensemble.of(WORLD, max(WORLD.size // 2, 1))
+    if WORLD.size % 2 and WORLD.size > 1:
+        return
+    results, groups = ensemble.share([True] * 5, lambda k: ensemble.group.allreduce(k))
+    assert results == [k * ensemble.group.size for k in range(5)]
+    assert WORLD.allgather(groups) == [groups] * WORLD.size
+
+
 def test_ranks_of_a_group_work_together() -> None:
     ensemble = Ensemble.of(WORLD, WORLD.size)
     assert ensemble.group.size == WORLD.size
@@ -58,7 +87,7 @@ def test_a_function_of_each_sample_has_the_same_value_and_gradient_wherever_it_i
 
     values = dealt(Ensemble.of(WORLD), one, shared, (rows, others))
     found = torch.autograd.grad(weights @ values, tensors)
-    assert len(done) <= -(-5 // WORLD.size)
+    assert WORLD.allreduce(len(done)) == 5
     direct = torch.stack([one(shared, row, other) for row, other in zip(rows, others, strict=True)])
     assert torch.equal(values, direct)
     for slope, wanted in zip(found, torch.autograd.grad(weights @ direct, tensors), strict=True):
