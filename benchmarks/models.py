@@ -76,9 +76,8 @@ def laws(form: str) -> dict[str, Law]:
         "Gent": Gent(1.0, 40.0, bulk),
         "Saint Venant-Kirchhoff": SaintVenantKirchhoff(2.8, poisson),
         "linear": LinearElastic(2.8, poisson),
+        "Ogden": Ogden((1.2, -0.2), (1.3, -2.0), bulk),
     }
-    if "space" not in form:
-        found["Ogden"] = Ogden((1.2, -0.2), (1.3, -2.0), bulk)
     if form == "plane strain":
         found["plane neo-Hookean"] = PlaneNeoHookean(1.0, bulk)
     if not form.startswith("mixed"):

@@ -12,8 +12,7 @@ import ufl
 from mnnfem.errors import InputError
 from mnnfem.material import BULK, SHEAR, Law, Range, first_invariant, in_plane, second_invariant
 from mnnfem.mesh import Floats
-
-TINY = 1e-5  # half of the difference below which two principal stretches squared are one
+from mnnfem.principal import plane_power_sum, power_sum
 
 
 class Rubber(Law):
@@ -124,12 +123,12 @@ class Gent(Rubber):
 
 @dataclass(frozen=True)
 class Ogden(Rubber):
-    r"""Ogden's solid, in the plane.
+    r"""Ogden's solid.
 
         W = sum_p mu_p / alpha_p (l1'^alpha_p + l2'^alpha_p + l3'^alpha_p - 3) + K/2 (J - 1)^2,   li' = J^(-1/3) li,
 
-    li the principal stretches, MPa; mu = sum mu_p alpha_p / 2. Parameters: mu_1, alpha_1, mu_2, ..., K. Stretches squared of
-    the plane are m +- sqrt(r^2 + tiny^2), whose derivatives exist where they are equal, and which are right to 1e-10.
+    li the principal stretches, MPa; mu = sum mu_p alpha_p / 2. Parameters: mu_1, alpha_1, mu_2, ..., K. Sums of their
+    powers have derivatives where stretches are equal, see `principal`.
     Source: Ogden, Proc. R. Soc. A 326, 1972, in his convention (others have 2 mu_p / alpha_p^2).
     """
 
@@ -168,12 +167,11 @@ class Ogden(Rubber):
         return sum(mu * alpha / 2 for mu, alpha in zip(values[:-1:2], values[1:-1:2], strict=True))
 
     def shape(self, F: Any, *values: Any) -> Any:
-        if not in_plane(F):
-            raise InputError("Ogden's law is offered in plane strain and plane stress: in space take Yeoh or Gent.")
-        C = F.T * F
-        middle, apart = (C[0, 0] + C[1, 1]) / 2, (C[0, 0] - C[1, 1]) / 2
-        radius = ufl.sqrt(apart**2 + C[0, 1] ** 2 + TINY**2)
-        scale = ufl.det(F) ** (-2 / 3)
-        squares = [scale * (middle + radius), scale * (middle - radius), scale * F[2, 2] ** 2]
-        terms = zip(values[:-1:2], values[1:-1:2], strict=True)
-        return sum(mu / alpha * (sum(one ** (alpha / 2) for one in squares) - 3) for mu, alpha in terms)
+        scale, C = ufl.det(F) ** (-2 / 3), F.T * F
+        if in_plane(F):
+            pair = plane_power_sum(C[0, 0], C[1, 1], C[0, 1])
+            sums = [pair(alpha / 2) + (F[2, 2] ** 2) ** (alpha / 2) for alpha in values[1:-1:2]]
+        else:
+            sums = list(map(power_sum(C), (alpha / 2 for alpha in values[1:-1:2])))
+        terms = zip(values[:-1:2], values[1:-1:2], sums, strict=True)
+        return sum(mu / alpha * (scale ** (alpha / 2) * one - 3) for mu, alpha, one in terms)
