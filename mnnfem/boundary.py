@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mnnfem.errors import InputError
-from mnnfem.loads import Held, Load, check_loads, name_of
+from mnnfem.loads import Held, Load, Pressure, check_loads, name_of
 from mnnfem.mesh import Floats, Mask, Mesh
+from mnnfem.periodic import Periodic, Strain
 
 
 @dataclass(frozen=True)
@@ -63,18 +64,25 @@ class Boundary:
     """Held facets (no displacement), driven ones, and loads; everything else is free of traction.
 
     One facet may be driven by several controls: their displacements add. rollers: facets held in one component only,
-    ("left", 0) in x. The controls are the drives', then the loads', in order.
+    ("left", 0) in x. A periodic cell has none of these; its strains take the place of the drives.
+    The controls are the drives', or strains', then the loads', in order.
     """
 
-    held: Sequence[str]
-    drives: Sequence[Drive]
+    held: Sequence[str] = ()
+    drives: Sequence[Drive] = ()
     rollers: Sequence[tuple[str, int]] = ()
     loads: Sequence[Load] = ()
+    periodic: Periodic | None = None
+
+    @property
+    def controls(self) -> list[Drive | Strain | Load]:
+        """What is controlled, in order."""
+        return [*self.drives, *(self.periodic.strains if self.periodic else ()), *self.loads]
 
     @property
     def bounds(self) -> list[float]:
         """The largest value of each control, in its unit."""
-        return [control.bound for control in (*self.drives, *self.loads)]
+        return [control.bound for control in self.controls]
 
     def fixed(self, dim: int) -> list[tuple[str, Mask]]:
         """Facets that do not move, and in which components, (d,)."""
@@ -99,6 +107,9 @@ class Boundary:
 
     def check(self, mesh: Mesh) -> None:
         """InputError for unknown facets, a body that could float away, and vertices that are asked to be in two places."""
+        if self.periodic is not None:
+            self._check_cell(self.periodic, mesh)
+            return
         driving = [facet for drive in self.drives for facet in drive.signs]
         for name in (*self.held, *(name for name, _ in self.rollers), *driving):
             mesh.facet(name)
@@ -130,16 +141,35 @@ class Boundary:
                         "which cannot follow both: leave a free edge between them."
                     )
 
+    def _check_cell(self, periodic: Periodic, mesh: Mesh) -> None:
+        """InputError for a periodic cell that is held as well, or loaded by more than pressures, or that does not repeat."""
+        if self.held or self.drives or self.rollers:
+            raise InputError(
+                "A periodic cell is held and driven by its mean strains alone: leave held, drives and rollers out."
+            )
+        for load in self.loads:
+            if not isinstance(load, Pressure):
+                raise InputError(f"A periodic cell takes pressures as loads, not {name_of(load)}, which would push it away.")
+        periodic.check(mesh)
+        check_loads(self.loads, mesh, {})
+
     def check_controls(self, controls: Floats) -> None:
         """InputError unless controls (c,) are finite, one per drive and load, and within the bounds."""
-        count = len(self.drives) + len(self.loads)
+        every = self.controls
+        count = len(every)
         if controls.shape != (count,):
             raise InputError(f"There are {count} controls, got an array of shape {controls.shape}.")
-        for number, (value, control) in enumerate(zip(controls, (*self.drives, *self.loads), strict=True)):
-            name = f"facet {control.facet!r}" if isinstance(control, Drive) else name_of(control)
-            unit, low = control.unit, control.low
+        for number, (value, control) in enumerate(zip(controls, every, strict=True)):
+            low, unit = control.low, f" {control.unit}" if control.unit else ""
             if not low * (1 + 1e-12) <= value <= control.bound * (1 + 1e-12):
-                raise InputError(f"Control {number} ({name}) is {value:g} {unit}, allowed {low:g} to {control.bound:g}.")
+                where = _where(control)
+                raise InputError(f"Control {number} ({where}) is {value:g}{unit}, allowed {low:g} to {control.bound:g}.")
+
+
+def _where(control: Drive | Strain | Load) -> str:
+    if isinstance(control, Strain):
+        return str(control)
+    return f"facet {control.facet!r}" if isinstance(control, Drive) else name_of(control)
 
 
 def check_rigid(mesh: Mesh, held: Held) -> None:

@@ -78,6 +78,17 @@ class Density:
         """What the fields' change adds to the action of the tangent, after `follow`; to `vector`, own rows."""
         return vector
 
+    def compression_left_out(self) -> ufl.Form:
+        """int -S_ : (grad v)^T grad w dX, with S_ the second Piola-Kirchhoff stress's negative principal part.
+
+        K = material part + int S : (grad v)^T grad w; only compression makes K indefinite, as long as the law's elasticity
+        dS/dE is not. In space S_ is bounded by its least principal value, in all directions.
+        """
+        F, space = ufl.variable(self.F), self.u.function_space
+        stress = ufl.inv(F) * ufl.diff(self.integrand(F, self.coefficients.fields), F)
+        trial, test = (ufl.grad(kind(space)) for kind in (ufl.TrialFunction, ufl.TestFunction))
+        return ufl.inner(test * negative_part(stress), trial) * self.dx
+
     def matrix(self, tangent: ufl.Form, potential: ufl.Form, storage: PETSc.Mat | None = None) -> Matrix:
         """Of the tangent, d2 potential / du2 or what is to take its place."""
         return Matrix([[tangent]], storage)

@@ -13,13 +13,17 @@ from mpi4py import MPI
 
 from mnnfem import _compat
 from mnnfem.mesh import Floats, Ints, Mask, Mesh
+from mnnfem.periodic import Periodic
+from mnnfem.ties import Ties
 
 
 class Dofs:
     """Who is who between a `Mesh` and its P1 or P2 space, whichever way dolfinx has numbered and dealt them.
 
     dim          d, components of a node's displacement
-    owned        own P1 or P2 nodes;  size = d owned, the own degrees of freedom
+    owned        own P1 or P2 nodes
+    ties         of a periodic cell, whose degrees of freedom are fewer than its nodes'; else None
+    size         own degrees of freedom: d owned, or those of the ties
     cell_dofs    (cells, k) P1 or P2 nodes of the local cells: d + 1 vertices, then the middles of the edges
     cell_nodes   (cells, d + 1) geometry nodes of the local cells
     node_index   index into `Mesh.points` of each local geometry node
@@ -27,7 +31,7 @@ class Dofs:
     places       where the mesh points are now at rest, (n, d) mm
     """
 
-    def __init__(self, mesh: Mesh, space: fem.FunctionSpace) -> None:
+    def __init__(self, mesh: Mesh, space: fem.FunctionSpace, periodic: Periodic | None = None) -> None:
         self.mesh, self.comm, self.index_map = mesh, space.mesh.comm, space.dofmap.index_map
         self.dim, self._layout = mesh.dim, space.dofmap.dof_layout
         self.owned = self.index_map.size_local
@@ -42,6 +46,20 @@ class Dofs:
         own = vertex_dofs < self.owned
         self._vertex_dofs = vertex_dofs[own]
         self._vertex_points = self.node_index[self.cell_nodes.ravel()[at[own]]]
+        self.ties: Ties | None = None
+        if periodic is not None:
+            nodes = space.tabulate_dof_coordinates()[: self.owned, : self.dim]
+            on = {name: self.on_facet(name) for pair in periodic.pairs for name in pair}
+            self.ties, self.size = (ties := Ties(periodic, mesh, nodes, on)), ties.size
+
+    def expand(self, u: Floats) -> Floats:
+        """Displacements of the own nodes, (d owned,) mm, from own degrees of freedom."""
+        return u if self.ties is None else self.ties.expand(u)
+
+    def gather(self, forces: Floats) -> Floats:
+        """Transpose of `expand`; of a vector whose first entries are the own nodes'."""
+        own = forces[: self.dim * self.owned]
+        return own if self.ties is None else self.ties.gather(own)
 
     def signed(self, signs: Mapping[str, float]) -> Floats:
         """The sign of the facet that each own node is on, 0 on none of them."""
@@ -79,7 +97,7 @@ class Dofs:
     def at_points(self, u: Floats) -> Floats:
         """Displacement of the mesh points, (n, d) mm in the order of `Mesh.points`, on every rank."""
         values = np.zeros_like(self.mesh.points)
-        values[self._vertex_points] = u.reshape(-1, self.dim)[self._vertex_dofs]
+        values[self._vertex_points] = self.expand(u).reshape(-1, self.dim)[self._vertex_dofs]
         return self._sum(values)
 
     @cached_property
@@ -103,7 +121,7 @@ class Dofs:
         known, nodes = self._middles
         wanted, values = self._number(edges), np.zeros((len(edges), self.dim))
         here = np.isin(wanted, known)
-        values[here] = u.reshape(-1, self.dim)[nodes[np.searchsorted(known, wanted[here])]]
+        values[here] = self.expand(u).reshape(-1, self.dim)[nodes[np.searchsorted(known, wanted[here])]]
         return self._sum(values)
 
     def from_edges(self, values: Floats, edges: Ints) -> Floats:
@@ -117,13 +135,13 @@ class Dofs:
         wanted, vector = self._number(edges), np.zeros((self.owned, self.dim))
         here = np.isin(wanted, known)
         np.add.at(vector, nodes[np.searchsorted(known, wanted[here])], values[here])
-        return vector.ravel()
+        return self.gather(vector.ravel())
 
     def from_points(self, values: Floats) -> Floats:
         """Transpose of `at_points`: a gradient (n, d) at the mesh points as a vector of own degrees of freedom."""
         vector = np.zeros((self.owned, self.dim))
         vector[self._vertex_dofs] = values[self._vertex_points]
-        return vector.ravel()
+        return self.gather(vector.ravel())
 
     def sum_nodes(self, local: Floats, nodes: Ints) -> Floats:
         """Sum contributions (k, d) of geometry nodes (k,) over all ranks, in the order of `Mesh.points`."""

@@ -166,6 +166,8 @@ class Equilibrium:
             raise InputError(f"The mesh has points of shape {mesh.points.shape}, got {points.shape}.")
         self.solid.boundary.check_controls(controls)
         self.solid.coefficients.check(material)
+        if self.solid.dofs.ties is not None:
+            self.solid.dofs.ties.check(points)
         measures = signed_measures(points, mesh.cells)
         inverted = np.flatnonzero(~(measures > 0))
         if inverted.size:

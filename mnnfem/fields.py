@@ -45,7 +45,7 @@ class FieldWriter:
         cells = np.insert(of_cell[:, order], 0, len(order), axis=1)
         grid = pyvista.UnstructuredGrid(cells.ravel(), np.full(len(cells), cell_type), nodes)
         displacement = np.zeros_like(nodes)
-        displacement[:, :dim] = solution.displacement.reshape(-1, dim)
+        displacement[:, :dim] = solid.dofs.expand(solution.displacement).reshape(-1, dim)
         grid.point_data["displacement (mm)"] = displacement
         grid.cell_data["least det F"] = solid.det_f(solution.displacement).min(axis=1)
         corners = solid.domain.geometry.x[:, :dim]

@@ -53,9 +53,9 @@ class Functional:
         """dJ in nodes (n, d), controls (c,) and material values."""
         self._set(solution)
         solid = self.body.solid
-        force = assemble(self._vector, self._slope)[: solid.size]
+        force = assemble(self._vector, self._slope)
         solid.density.absorb(self._by_fields)
-        force = solid.density.stiffen(force)
+        force = solid.dofs.gather(solid.density.stiffen(force))
         points = self.body.adjoint.at_nodes(self._shape)
         material = solid.coefficients.gradient(self._material, solution.material)
         through = self.body.adjoint.vjp(solution, force)

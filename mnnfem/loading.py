@@ -65,7 +65,7 @@ class Loading:
         if number in self.strands:
             strand = self.strands[number]
             return self._spread(strand, strand.slope(*self._at(strand, u)))
-        return assemble(self._vector, self.slopes[number])[: len(u)]
+        return self.dofs.gather(assemble(self._vector, self.slopes[number]))
 
     def amount(self, u: Floats, number: int) -> float:
         """P_k of one load at the displacement in u."""

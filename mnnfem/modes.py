@@ -92,7 +92,7 @@ def _mass(solid: Solid, density: float) -> Operator:
 
     def act(values: Floats) -> Floats:
         solid.load(shape, values)
-        return solid.on_free(assemble(vector, form)[: solid.size])
+        return solid.on_free(solid.dofs.gather(assemble(vector, form)))
 
     return act
 

@@ -173,7 +173,9 @@ Solver = Cholesky | Multigrid
 def linear_solver(solid: Solid) -> Solver:
     """Cholesky for a small solid, multigrid for a large one; -mnnfem_solver cholesky|multigrid in PETSC_OPTIONS decides."""
     negative = solid.density.negative
-    large = solid.mesh.dim * solid.dofs.index_map.size_global >= LARGE[solid.mesh.dim] and not negative
+    large = (
+        solid.mesh.dim * solid.dofs.index_map.size_global >= LARGE[solid.mesh.dim] and not negative and solid.dofs.ties is None
+    )
     kind = PETSc.Options().getString(PREFIX + "solver", "multigrid" if large else "cholesky")
     if kind not in ("cholesky", "multigrid"):
         raise InputError(f"-{PREFIX}solver can be cholesky or multigrid, got {kind!r}.")

@@ -13,7 +13,7 @@ from mnnfem import _compat
 from mnnfem.across import Across
 from mnnfem.boundary import Boundary
 from mnnfem.coefficients import Coefficients
-from mnnfem.density import Density, Matrix, negative_part
+from mnnfem.density import Density, Matrix
 from mnnfem.dofs import Dofs, assemble
 from mnnfem.formulation import Formulation
 from mnnfem.loading import Loading
@@ -58,7 +58,7 @@ class Solid:
         self.dx = ufl.Measure("dx", self.domain, metadata={"quadrature_degree": formulation.quadrature})
         region, count = (regions.of(mesh), len(regions.names)) if regions else (None, 1)
         self.coefficients = Coefficients(law, self.domain, region, count)
-        self.dofs = Dofs(mesh, self.space)
+        self.dofs = Dofs(mesh, self.space, boundary.periodic)
         self.size, self.extent = self.dofs.size, float(np.ptp(mesh.points, axis=0).max())
         self.u, self.direction = fem.Function(self.space), fem.Function(self.space)
         self.density = kind(self.coefficients, self.u, self.dx, formulation.quadrature)
@@ -70,7 +70,8 @@ class Solid:
         trial, test = ufl.TrialFunction(self.space), ufl.TestFunction(self.space)
         mass = Matrix([[ufl.inner(trial, test) * ufl.dx(degree=2 * self.degree)]])
         diagonal = mass.assembled([]).getDiagonal()
-        self.mass: Floats = np.array(diagonal.array)
+        ties = self.dofs.ties
+        self.mass: Floats = np.array(diagonal.array) if ties is None else ties.matrix.power(2).T @ diagonal.array
         diagonal.destroy()
         mass.storage.destroy()
 
@@ -86,31 +87,30 @@ class Solid:
         self._action = fem.form(ufl.action(tangent, self.direction))
         self._vector = la.vector(self.space.dofmap.index_map, self.mesh.dim)
         self._tangent = density.matrix(tangent, self.potential)
-        self._tension = density.matrix(tangent + self._compression_left_out(), self.potential, self._tangent.storage)
+        without = tangent + density.compression_left_out()
+        self._tension = density.matrix(without, self.potential, self._tangent.storage)
         points, _ = basix.make_quadrature(self.domain.basix_cell(), self.formulation.quadrature)
         self._det_f = fem.Expression(ufl.det(self.F), points)
         self._cells = np.arange(self.dofs.own_cells, dtype=np.int32)
 
-    def _compression_left_out(self) -> ufl.Form:
-        """int -S_ : (grad v)^T grad w dX, with S_ the second Piola-Kirchhoff stress's negative principal part.
-
-        K = material part + int S : (grad v)^T grad w; only compression makes K indefinite, as long as the law's elasticity
-        dS/dE is not. In space S_ is bounded by its least principal value, in all directions.
-        """
-        F = ufl.variable(self.F)
-        stress = ufl.inv(F) * ufl.diff(self.density.integrand(F, self.coefficients.fields), F)
-        trial, test = (ufl.grad(kind(self.space)) for kind in (ufl.TrialFunction, ufl.TestFunction))
-        return ufl.inner(test * negative_part(stress), trial) * self.dx
+    lifts: Floats
+    prescribed: Mask
+    free: Mask
 
     def _mark_boundary(self) -> None:
+        self._held: list[fem.DirichletBC] = []
+        if self.dofs.ties is not None:
+            self.lifts, self.prescribed = self.dofs.ties.lifts, self.dofs.ties.prescribed
+            self.free = ~self.prescribed
+            return
         dim, prescribed = self.mesh.dim, np.zeros((self.dofs.owned, self.mesh.dim), dtype=bool)
         for name, components in (*self.boundary.fixed(dim), *self.boundary.driven(dim).items()):
             prescribed |= self.dofs.on_facet(name)[:, None] & components
         positions = self.space.tabulate_dof_coordinates()[: self.dofs.owned, :dim]
         lifts = [self.dofs.signed(drive.signs)[:, None] * drive.directions(positions) for drive in self.boundary.drives]
-        self.lifts: Floats = np.array(lifts).reshape(len(lifts), self.size)
-        self.prescribed: Mask = prescribed.ravel()
-        self.free: Mask = ~self.prescribed
+        self.lifts = np.array(lifts).reshape(len(lifts), self.size)
+        self.prescribed = prescribed.ravel()
+        self.free = ~self.prescribed
         self.load(self.u, self.prescribed.astype(np.float64))  # with those of ghosts
         marked = self.u.x.array.reshape(-1, dim) > 0
         places = [(dim * np.flatnonzero(marked[:, i]) + i).astype(np.int32) for i in range(dim)]
@@ -144,7 +144,7 @@ class Solid:
 
     def load(self, function: fem.Function, values: Floats) -> None:
         """Write own values into a Function and bring its ghosts up to date."""
-        function.x.array[: self.size] = values
+        function.x.array[: self.dofs.dim * self.dofs.owned] = self.dofs.expand(values)
         function.x.scatter_forward()
 
     def move(self, u: Floats) -> None:
@@ -160,7 +160,7 @@ class Solid:
     def residual(self, u: Floats) -> Floats:
         """dPi/du, N (per mm of thickness in the plane); on prescribed degrees of freedom these are the reactions."""
         self.move(u)
-        return self.loading.add_pulls(assemble(self._vector, self._residual)[: self.size], u)
+        return self.loading.add_pulls(self.dofs.gather(assemble(self._vector, self._residual)), u)
 
     def load_forces(self, u: Floats, controls: Floats | None = None) -> Floats:
         """d/du of the potential of loads among controls (c,), or of the loads of the moment: minus their forces."""
@@ -172,8 +172,8 @@ class Solid:
         self.move(u)
         self.load(self.direction, direction)
         self.density.follow(self.direction)
-        stiffness = self.density.stiffen(assemble(self._vector, self._action)[: self.size])
-        return self.loading.add_stiffness(stiffness, u, direction)
+        stiffness = self.density.stiffen(assemble(self._vector, self._action))
+        return self.loading.add_stiffness(self.dofs.gather(stiffness), u, direction)
 
     def tangent(self, u: Floats) -> PETSc.Mat:
         """K(u) with rows and columns of prescribed degrees of freedom replaced by the identity.
@@ -181,12 +181,16 @@ class Solid:
         The matrix is overwritten by the next call. Cables are left out: their tension only adds to it.
         """
         self.move(u)
-        return self._tangent.assembled(self._held)
+        return self._free_rows(self._tangent)
 
     def tension_tangent(self, u: Floats) -> PETSc.Mat:
         """K(u) without the compressive principal stresses: near K, but positive definite. Overwrites what `tangent` gave."""
         self.move(u)
-        return self._tension.assembled(self._held)
+        return self._free_rows(self._tension)
+
+    def _free_rows(self, matrix: Matrix) -> PETSc.Mat:
+        whole = matrix.assembled(self._held)
+        return whole if self.dofs.ties is None else self.dofs.ties.reduce(whole)
 
     @property
     def energy_floor(self) -> float:

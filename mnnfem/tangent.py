@@ -151,7 +151,7 @@ class Tangent:
         """
         solid = self.solid
         scaled = solid.dofs.from_points(solid.mesh.points / np.abs(solid.mesh.points).max())
-        start = solid.on_free(solid.mass * (np.tile(0.618 ** np.arange(solid.dofs.dim), solid.dofs.owned) + scaled))
+        start = solid.on_free(solid.mass * (np.tile(0.618 ** np.arange(solid.dofs.dim), solid.size // solid.dofs.dim) + scaled))
         image = self.solve(start)
         scale = solid.dot(start, image) ** 0.5
         modes, forces = np.empty((2, steps, solid.size))  # forces = A modes
