@@ -97,6 +97,11 @@ class ShapeMatching:
         """Targets (count, k, 2), normalised."""
         return outlines(fields(count, generator).exp(), len(self.points))
 
+    def batch(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """The same in pairs of opposites, whose random fields are f and -f."""
+        found = fields(-(-count // 2), generator)
+        return outlines(torch.cat([found, -found])[:count].exp(), len(self.points))
+
     def tour(self, count: int, generator: torch.Generator) -> torch.Tensor:
         """A closed path of targets (count, k, 2): two fields f, g turned into each other, f cos a + g sin a."""
         first, second = fields(2, generator)

@@ -11,7 +11,10 @@ from mnnfem.bridge import Response
 
 
 class Task(Protocol):
-    """name, unit of the error, number of network inputs; all tensors float64. What is watched has a name: meshes change."""
+    """name, unit of the error, number of network inputs; all tensors float64. What is watched has a name: meshes change.
+
+    `sample` draws independent targets, `batch` those of one step of a training, of the same distribution but spread over it.
+    """
 
     name: str
     unit: str
@@ -19,6 +22,7 @@ class Task(Protocol):
     @property
     def inputs(self) -> int: ...
     def sample(self, count: int, generator: torch.Generator) -> torch.Tensor: ...
+    def batch(self, count: int, generator: torch.Generator) -> torch.Tensor: ...
     def features(self, targets: torch.Tensor) -> torch.Tensor: ...
     def errors(self, response: Response, targets: torch.Tensor) -> torch.Tensor: ...
 
@@ -34,6 +38,15 @@ class Watched(Task, Protocol):
     def watched(self, response: Response) -> torch.Tensor: ...
     def wanted(self, response: Response, targets: torch.Tensor) -> torch.Tensor: ...
     def title(self, target: torch.Tensor) -> str: ...
+
+
+def spread(count: int, dims: int, generator: torch.Generator) -> torch.Tensor:
+    """A Latin hypercube, (count, dims) in (0, 1): of `count` equal slices along each axis every one holds one point.
+
+    Points are uniform, but a mean over them varies less than over independent ones (McKay, Beckman and Conover 1979).
+    """
+    slices = torch.stack([torch.randperm(count, generator=generator) for _ in range(dims)], dim=1)
+    return (slices + torch.rand(count, dims, dtype=torch.float64, generator=generator)) / count
 
 
 @dataclass(frozen=True)
@@ -53,7 +66,14 @@ class Translation:
 
     def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
         """Targets (count, 2) mm."""
-        return self.reach * (2 * torch.rand(count, 2, dtype=torch.float64, generator=generator) - 1)
+        return self._targets(torch.rand(count, 2, dtype=torch.float64, generator=generator))
+
+    def batch(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """The same, by `spread`."""
+        return self._targets(spread(count, 2, generator))
+
+    def _targets(self, shares: torch.Tensor) -> torch.Tensor:
+        return self.reach * (2 * shares - 1)
 
     def features(self, targets: torch.Tensor) -> torch.Tensor:
         """What the network sees, of order one."""
@@ -96,7 +116,14 @@ class Rotation:
 
     def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
         """Target angles (count, 1), degrees, counter-clockwise."""
-        return self.least + (self.most - self.least) * torch.rand(count, 1, dtype=torch.float64, generator=generator)
+        return self._targets(torch.rand(count, 1, dtype=torch.float64, generator=generator))
+
+    def batch(self, count: int, generator: torch.Generator) -> torch.Tensor:
+        """The same, by `spread`."""
+        return self._targets(spread(count, 1, generator))
+
+    def _targets(self, shares: torch.Tensor) -> torch.Tensor:
+        return self.least + (self.most - self.least) * shares
 
     def features(self, targets: torch.Tensor) -> torch.Tensor:
         """What the network sees: the range as (-1, 1)."""

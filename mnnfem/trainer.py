@@ -108,7 +108,7 @@ def train(
     decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: 0.5 * (1 + math.cos(math.pi * k / iterations)))
     for iteration in range(iterations):
         began = time.perf_counter()
-        targets = task.sample(schedule.batch, generator)
+        targets = task.batch(schedule.batch, generator)
         model.controller.opening = opening(iteration, schedule.ramp * iterations)
         renewal = model.renew_(starts)
         response = model(task.features(targets), starts)

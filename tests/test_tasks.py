@@ -11,7 +11,7 @@ import torch
 from geometries.star_curve import perimeter
 from mnnfem.bridge import Response
 from mnnfem.shapes import ShapeMatching, fields, match, normalised, outlines
-from mnnfem.task import Rotation, Task, Translation
+from mnnfem.task import Rotation, Task, Translation, spread
 from mnnfem.trainer import opening
 
 NAMES = tuple(f"p{k}" for k in range(12))
@@ -82,6 +82,30 @@ def test_doing_nothing_costs_what_the_reference_says(least: float, most: float, 
     assert most - 0.1 < float(targets.max()) <= most
     seen = task.features(targets)
     assert (float(seen.min()), float(seen.max())) == pytest.approx((-1.0, 1.0), abs=0.01)
+
+
+def test_targets_of_a_step_are_spread_over_their_range() -> None:
+    places = spread(8, 3, torch.Generator().manual_seed(1))
+    assert [sorted((8 * column).long().tolist()) for column in places.T] == [list(range(8))] * 3
+    assert not torch.equal(*(8 * places[:, :2]).long().T)  # each axis has an order of its own
+    angles = Rotation(10.0, 50.0).batch(4, torch.Generator().manual_seed(1))
+    assert sorted(((angles[:, 0] - 10) / 10).long().tolist()) == [0, 1, 2, 3]
+    task = Translation(reach=2.0)
+    means = {kind: torch.stack([getattr(task, kind)(8, g).mean(dim=0) for g in generators()]) for kind in ("batch", "sample")}
+    assert float(means["batch"].std()) < 0.25 * float(means["sample"].std())
+    assert float(means["batch"].mean()) == pytest.approx(0.0, abs=0.02)
+
+
+def generators() -> list[torch.Generator]:
+    return [torch.Generator().manual_seed(seed) for seed in range(300)]
+
+
+def test_shapes_of_a_step_are_pairs_of_opposites() -> None:
+    task = ShapeMatching(tuple(f"p{k}" for k in range(48)))
+    whole, part = (task.batch(count, torch.Generator().manual_seed(3)) for count in (4, 3))
+    drawn = fields(2, torch.Generator().manual_seed(3))
+    assert torch.equal(whole, outlines(torch.cat([drawn, -drawn]).exp(), 48))
+    assert torch.equal(part, whole[:3])
 
 
 def test_distance_of_shapes_is_that_of_every_re_indexing_tried() -> None:

@@ -42,7 +42,7 @@ def test_one_step_of_training_is_adam_on_the_mean_error(model: Autoencoder, pane
     moved = (model.design.detach() - start).abs()
     assert moved[moved > 0].numpy() == pytest.approx(0.02, rel=1e-3)
     assert (moved > 0).float().mean() > 0.9
-    targets = Translation().sample(2, torch.Generator().manual_seed(0))
+    targets = Translation().batch(2, torch.Generator().manual_seed(0))
     torch.manual_seed(0)
     again = Autoencoder(Controller(2, [40.0, 40.0]), model.plant, NeoHookean())
     assert step.loss == pytest.approx(evaluate(again, Translation(), targets).mean, rel=1e-9)

@@ -45,6 +45,8 @@ class Show:
             raise InputError(f"There are {len(self.images)} images, {count} were asked for: take fewer.")
         return torch.randperm(len(self.images), generator=generator)[:count]
 
+    batch = sample  # images of one draw are different already
+
     def features(self, targets: torch.Tensor) -> torch.Tensor:
         """The images themselves."""
         return self.images[targets]
