@@ -92,13 +92,16 @@ FORMS = {
     "linear displacements": Formulation(degree=1),
     "space": Formulation(),
     "mixed space": Formulation(mixed=True),
+    "quadrilaterals": Formulation(),
+    "hexahedra": Formulation(),
 }
+SOLID = ("space", "mixed space", "hexahedra")
 
 
 def cellular(form: str) -> Mesh:
     """Two cells of 50 mm, with named vertices at the ends and the middle of the left side."""
-    geometry = star_pores(2, 1, solid=(), layers=1)
-    mesh = (extruded(geometry, 20.0, 1) if "space" in form else geometry).mesh
+    geometry = star_pores(2, 1, solid=(), layers=1, quadrilaterals=form in ("quadrilaterals", "hexahedra"))
+    mesh = (extruded(geometry, 20.0, 1) if form in SOLID else geometry).mesh
     places = {"low": 10.0, "middle": 25.0, "high": 40.0}
     left = np.unique(mesh.facet("left"))
     near = {name: int(left[np.argmin(np.abs(mesh.points[left, 1] - height))]) for name, height in places.items()}

@@ -13,7 +13,8 @@ from mnnfem.mesh import Floats, Ints, Mesh, signed_measures
 
 
 def extruded(geometry: Geometry, thickness: float, layers: int) -> Geometry:
-    r"""A plane geometry drawn out along z, from z = 0 to `thickness` mm, in `layers` layers of tetrahedra.
+    r"""A plane geometry drawn out along z, from z = 0 to `thickness` mm, in `layers` layers of tetrahedra, or of hexahedra
+    where it has quadrilaterals.
 
     Each prism above a triangle a < b < c (numbers of the plane vertices) is cut into the three tetrahedra of
     its staircases a0 b0 c0 c1, a0 b0 b1 c1, a0 a1 b1 c1 (0 below, 1 above). The diagonal of a wall then runs from
@@ -33,7 +34,7 @@ def extruded(geometry: Geometry, thickness: float, layers: int) -> Geometry:
         _lift(plane.points, thickness, levels),
         _cells(plane, layers),
         {
-            **{name: staircases(edges, count, layers) for name, edges in plane.facets.items()},
+            **{name: _walls(plane, edges, layers) for name, edges in plane.facets.items()},
             "back": plane.cells[:, ::-1],
             "front": plane.cells + layers * count,
         },
@@ -74,8 +75,19 @@ def staircases(simplices: Ints, count: int, layers: int) -> Ints:
     return np.concatenate([layer + count * k for k in range(layers)])
 
 
+def _walls(plane: Mesh, edges: Ints, layers: int) -> Ints:
+    """What edges (k, 2) of the plane become: triangles (2 k layers, 3), or quadrilaterals (k layers, 4)."""
+    count = len(plane.points)
+    if plane.kind.simplex:
+        return staircases(edges, count, layers)
+    return np.concatenate([np.concatenate([edges, edges[:, ::-1] + count], axis=1) + count * k for k in range(layers)])
+
+
 def _cells(plane: Mesh, layers: int) -> Ints:
-    """Right-handed tetrahedra, (3 m layers, 4)."""
+    """Right-handed tetrahedra, (3 m layers, 4), or hexahedra, (m layers, 8)."""
+    if not plane.kind.simplex:
+        columns = np.concatenate([plane.cells, plane.cells + len(plane.points)], axis=1)
+        return np.concatenate([columns + len(plane.points) * k for k in range(layers)])
     cells = staircases(plane.cells, len(plane.points), layers)
     inverted = signed_measures(_lift(plane.points, 1.0, layers + 1), cells) < 0
     cells[inverted] = cells[inverted][:, [0, 1, 3, 2]]

@@ -52,6 +52,7 @@ class Panel:
     faces       name -> stretches (side, first tick, last tick) of the panel's sides
     vertices    name -> (tick in x, tick in y), left out where a pore is
     divisions   element edges per tick;   layers  elements from a pore to its block's edge
+    quadrilaterals   whether patches are cut into these, not into triangles
     """
 
     x: Floats
@@ -61,6 +62,7 @@ class Panel:
     vertices: Mapping[str, tuple[int, int]]
     divisions: int
     layers: int
+    quadrilaterals: bool = False
 
     def __post_init__(self) -> None:
         if min(self.divisions, self.layers) < 1 or np.any(np.diff(self.x) <= 0) or np.any(np.diff(self.y) <= 0):

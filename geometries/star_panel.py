@@ -13,6 +13,7 @@ import torch
 from geometries.corner_offsets import with_corners
 from geometries.star_blocks import QUARTERS, SIDES, Block, Panel
 from geometries.star_curve import blended, pore_at
+from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry
 from mnnfem.mesh import Floats, Mask, Mesh, gmsh_model, read_gmsh
 from mnnfem.onerank import done_once
@@ -36,6 +37,8 @@ def star_panel(
     parameters = joined(*blocks, kind="pore radius")
     radii = design if design is None or not reach else design[: len(parameters)]
     if radii is not None:
+        if panel.quadrilaterals:
+            raise InputError("A panel is meshed at a design in triangles alone: leave quadrilaterals out, or the design.")
         parameters.check(torch.from_numpy(radii))
     made_at = parameters.start if radii is None else radii
     ends = np.cumsum([len(block) for block in blocks])[:-1]
@@ -154,6 +157,8 @@ class _Drawing:
         surface = gmsh.model.geo.addPlaneSurface([gmsh.model.geo.addCurveLoop(list(loop))])
         if not self.freely:
             gmsh.model.geo.mesh.setTransfiniteSurface(surface, "Left")
+            if self.panel.quadrilaterals:
+                gmsh.model.geo.mesh.setRecombine(2, surface)
 
     def _elements(self, course: Floats, across: shapely.Geometry) -> int:
         """Edges along a course (k, 2) in a free mesh: as long as the material is wide there."""

@@ -27,6 +27,7 @@ def star_pores(
     middle: int | None = None,
     corners: float = 0.0,
     radii: int = CONTROL_POINTS,
+    quadrilaterals: bool = False,
     design: Floats | None = None,
 ) -> Geometry:
     r"""The panel of the neuromechanical autoencoder (Oktay et al., ICLR 2023).
@@ -54,6 +55,7 @@ def star_pores(
     corners        how far corners of cells inside may be moved, fractions of a cell: up to 0.45 there; none at 0.
                    Their offsets, as such fractions, are parameters after the radii, see `corner_offsets.with_corners`
     radii          of each pore, a multiple of 8
+    quadrilaterals  elements of four sides, in patches; a design cannot be meshed freely then
     design         where the panel is meshed freely; without it at the start radii, in patches
 
     Facets: left, right, bottom, top; left_middle ... top_middle; corners (the quarter cell either side of each panel
@@ -82,6 +84,8 @@ def star_pores(
     beside = {"left_of_centre": -ticks // 2, "centre": 0, "right_of_centre": ticks // 2}
     centre = {name: (across // 2 + steps, up // 2) for name, steps in beside.items()}
     x, y = (np.arange(count + 1) * cell / ticks for count in (across, up))
-    panel = Panel(x, y, blocks, {**sides(across, up), **middles}, centre, divisions, layers)
-    again = partial(star_pores, columns, rows, cell, solid, divisions, layers, start, bounds, middle, corners, radii)
+    panel = Panel(x, y, blocks, {**sides(across, up), **middles}, centre, divisions, layers, quadrilaterals)
+    again = partial(
+        star_pores, columns, rows, cell, solid, divisions, layers, start, bounds, middle, corners, radii, quadrilaterals
+    )
     return star_panel(panel, design, again, corners, ticks)

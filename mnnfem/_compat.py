@@ -20,10 +20,9 @@ if VERSION < (0, 9):
     raise ImportError(f"mnnfem needs dolfinx >= 0.9, found {dolfinx.__version__}; ./run gives a newer one.")
 
 
-def simplex_mesh(comm: MPI.Comm, points: npt.NDArray[np.float64], cells: npt.NDArray[np.int64]) -> Mesh:
-    """A dolfinx mesh of straight triangles or tetrahedra; points and cells are given on rank 0 and dealt to all ranks."""
-    dim = points.shape[1]
-    domain = ufl.Mesh(basix.ufl.element("Lagrange", {2: "triangle", 3: "tetrahedron"}[dim], 1, shape=(dim,)))
+def straight_mesh(comm: MPI.Comm, points: npt.NDArray[np.float64], cells: npt.NDArray[np.int64], kind: str) -> Mesh:
+    """A dolfinx mesh of straight elements of one kind; points and cells are given on rank 0 and dealt to all ranks."""
+    domain = ufl.Mesh(basix.ufl.element("Lagrange", kind, 1, shape=(points.shape[1],)))
     if comm.rank:
         points, cells = points[:0], cells[:0]
     return create_mesh(comm, cells=cells.astype(np.int64), x=points, e=domain)

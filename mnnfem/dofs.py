@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from itertools import combinations
 
+import basix
 import numpy as np
 import numpy.typing as npt
 from dolfinx import fem, la
@@ -25,8 +25,10 @@ class Dofs:
     owned        own P1 or P2 nodes
     ties         of a periodic cell, whose degrees of freedom are fewer than its nodes'; else None
     size         own degrees of freedom: d owned, or those of the ties
-    cell_dofs    (cells, k) P1 or P2 nodes of the local cells: d + 1 vertices, then the middles of the edges
-    cell_nodes   (cells, d + 1) geometry nodes of the local cells
+    corners      vertices of a cell
+    cell_dofs    (cells, k) P1 or P2 nodes of the local cells: vertices, then the middles of edges, and of faces and cells
+                 that are four-sided
+    cell_nodes   (cells, corners) geometry nodes of the local cells
     node_index   index into `Mesh.points` of each local geometry node
     own_cells    those of the local cells, the first, that are this rank's
     places       where the mesh points are now at rest, (n, d) mm
@@ -43,7 +45,8 @@ class Dofs:
         self.own_cells = space.mesh.topology.index_map(self.dim).size_local
         self.places = mesh.points
         # Vertex i of a cell carries its i-th node: that ties geometry nodes to degrees of freedom.
-        vertex_dofs, at = np.unique(self.cell_dofs[:, : self.dim + 1], return_index=True)
+        self.corners, (_, self._edges, *_) = mesh.cells.shape[1], basix.topology(basix.CellType[mesh.kind.name])
+        vertex_dofs, at = np.unique(self.cell_dofs[:, : self.corners], return_index=True)
         own = vertex_dofs < self.owned
         self._vertex_dofs = vertex_dofs[own]
         self._vertex_points = self.node_index[self.cell_nodes.ravel()[at[own]]]
@@ -72,8 +75,8 @@ class Dofs:
     def on_facet(self, name: str) -> Mask:
         """Mask over the own nodes on a facet; a rank may own a node whose facet only its neighbour has."""
         marker = la.vector(self.index_map, 1)
-        for opposite, cells in enumerate(self._cells_on(name)):
-            marker.array[self.cell_dofs[cells][:, self._layout.entity_closure_dofs(self.dim - 1, opposite)]] = 1.0
+        for side, cells in enumerate(self._cells_on(name)):
+            marker.array[self.cell_dofs[cells][:, self._layout.entity_closure_dofs(self.dim - 1, side)]] = 1.0
         marker.scatter_reverse(la.InsertMode.add)
         return marker.array[: self.owned] > 0
 
@@ -84,17 +87,18 @@ class Dofs:
         return pairs[pairs[:, 0] < self.own_cells].astype(np.int32)
 
     def _cells_on(self, name: str) -> list[Ints]:
-        """The local cells whose side 0, 1, ... (opposite to that vertex) is on a facet."""
-        corners = self.node_index[self.cell_nodes]
-        points, facets = np.unique(self.mesh.facet(name), return_inverse=True)
+        """The local cells whose side 0, 1, ... is on a facet. Three of its vertices tell a side in space."""
+        corners, sides = self.node_index[self.cell_nodes], basix.topology(basix.CellType[self.mesh.kind.name])[self.dim - 1]
+        facet = self.mesh.facet(name)
+        points, facets = np.unique(facet, return_inverse=True)
         weights = len(points) ** np.arange(self.dim)
-        wanted = np.sort(facets.reshape(-1, self.dim), axis=1) @ weights
+        wanted = np.sort(facets.reshape(facet.shape), axis=1)[:, : self.dim] @ weights
         number = np.full(len(self.mesh.points), -1)
         number[points] = np.arange(len(points))
         found = []
-        for opposite in range(self.dim + 1):
-            face = np.sort(number[np.delete(corners, opposite, axis=1)], axis=1)
-            found.append(np.flatnonzero((face[:, 0] >= 0) & np.isin(face @ weights, wanted)))
+        for side in sides:
+            face = np.sort(number[corners[:, side]], axis=1)
+            found.append(np.flatnonzero((face[:, 0] >= 0) & np.isin(face[:, : self.dim] @ weights, wanted)))
         return found
 
     def at_points(self, u: Floats) -> Floats:
@@ -106,8 +110,8 @@ class Dofs:
     @cached_property
     def _middles(self) -> tuple[Ints, Ints]:
         """Own P2 nodes in the middles of edges, each edge as one number, ascending."""
-        corners, ends = self.node_index[self.cell_nodes], np.array([*combinations(range(self.dim + 1), 2)][::-1])
-        nodes = self.cell_dofs[:, self.dim + 1 :]
+        corners, ends = self.node_index[self.cell_nodes], np.array(self._edges)
+        nodes = self.cell_dofs[:, self.corners : self.corners + len(ends)]
         own = nodes < self.owned
         edges, first = np.unique(self._number(corners[:, ends])[own], return_index=True)
         return edges, nodes[own][first]
@@ -119,7 +123,7 @@ class Dofs:
 
     def at_edges(self, u: Floats, edges: Ints) -> Floats:
         """Displacement of the middles of edges of the mesh (k, 2), (k, d) mm, on every rank; of P1 the mean of the ends."""
-        if self.cell_dofs.shape[1] == self.dim + 1:
+        if self.cell_dofs.shape[1] == self.corners:
             return self.at_points(u)[edges].mean(axis=1)
         known, nodes = self._middles
         wanted, values = self._number(edges), np.zeros((len(edges), self.dim))
@@ -129,7 +133,7 @@ class Dofs:
 
     def from_edges(self, values: Floats, edges: Ints) -> Floats:
         """Transpose of `at_edges`: a gradient (k, d) at the middles of edges (k, 2) as a vector of own degrees of freedom."""
-        if self.cell_dofs.shape[1] == self.dim + 1:
+        if self.cell_dofs.shape[1] == self.corners:
             ends = np.zeros_like(self.mesh.points)
             for k in (0, 1):
                 np.add.at(ends, edges[:, k], 0.5 * values)

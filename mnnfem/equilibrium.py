@@ -21,7 +21,7 @@ import numpy as np
 from mnnfem.contact import Overlap, overlaps
 from mnnfem.continuation import Climb, Effort
 from mnnfem.errors import EquilibriumError, InputError
-from mnnfem.mesh import MEASURE, Floats, signed_measures
+from mnnfem.mesh import MEASURE, Floats, least_measures
 from mnnfem.multigrid import Solver, linear_solver
 from mnnfem.solid import Solid
 from mnnfem.state import State
@@ -168,7 +168,7 @@ class Equilibrium:
         self.solid.coefficients.check(material)
         if self.solid.dofs.ties is not None:
             self.solid.dofs.ties.check(points)
-        measures = signed_measures(points, mesh.cells)
+        measures = least_measures(points, mesh.cells)
         inverted = np.flatnonzero(~(measures > 0))
         if inverted.size:
             raise InputError(

@@ -108,6 +108,7 @@ class Extended:
 
 def _stiffness(mesh: Mesh) -> sp.csr_matrix:
     """(d n, d n): integral of sigma : grad(v) with Young's modulus 1 / measure, so that an element's measure cancels."""
+    mesh.refuse_blocks("The extension of a motion of the boundary")
     d, cells = mesh.dim, mesh.cells
     lame, shear = POISSON / ((1 + POISSON) * (1 - 2 * POISSON)), 0.5 / (1 + POISSON)
     sides = np.linalg.inv(mesh.points[cells[:, 1:]] - mesh.points[cells[:, :1]])

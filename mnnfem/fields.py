@@ -1,4 +1,4 @@
-"""Equilibria as VTU files for ParaView and pyvista: triangles or tetrahedra with everything the solver knows."""
+"""Equilibria as VTU files for ParaView and pyvista: elements with everything the solver knows."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ from mnnfem.solid import Solid
 
 # VTK's cell type by nodes of a cell, and its order of them: basix numbers a triangle's edge by the vertex opposite
 CELL_TYPES = {
-    (2, 3): (5, [0, 1, 2]),
-    (2, 6): (22, [0, 1, 2, 5, 3, 4]),
-    (3, 4): (10, [0, 1, 2, 3]),
-    (3, 10): (24, [0, 1, 2, 3, 9, 6, 8, 7, 5, 4]),
+    ("triangle", 3): (5, [0, 1, 2]),
+    ("triangle", 6): (22, [0, 1, 2, 5, 3, 4]),
+    ("quadrilateral", 4): (9, [0, 1, 3, 2]),
+    ("quadrilateral", 9): (28, [0, 1, 3, 2, 4, 6, 7, 5, 8]),
+    ("tetrahedron", 4): (10, [0, 1, 2, 3]),
+    ("tetrahedron", 10): (24, [0, 1, 2, 3, 9, 6, 8, 7, 5, 4]),
+    ("hexahedron", 8): (12, [0, 1, 3, 2, 4, 5, 7, 6]),
+    ("hexahedron", 27): (25, [0, 1, 3, 2, 4, 5, 7, 6, 8, 11, 13, 9, 16, 18, 19, 17, 10, 12, 15, 14]),  # none inside faces
 }
 
 
@@ -41,7 +45,7 @@ class FieldWriter:
         solid.move(solution.displacement)
         nodes = solid.space.tabulate_dof_coordinates()
         dim, of_cell = solid.mesh.dim, solid.dofs.cell_dofs
-        cell_type, order = CELL_TYPES[dim, of_cell.shape[1]]
+        cell_type, order = CELL_TYPES[solid.mesh.kind.name, of_cell.shape[1]]
         cells = np.insert(of_cell[:, order], 0, len(order), axis=1)
         grid = pyvista.UnstructuredGrid(cells.ravel(), np.full(len(cells), cell_type), nodes)
         displacement = np.zeros_like(nodes)
@@ -49,7 +53,8 @@ class FieldWriter:
         grid.point_data["displacement (mm)"] = displacement
         grid.cell_data["least det F"] = solid.det_f(solution.displacement).min(axis=1)
         corners = solid.domain.geometry.x[:, :dim]
-        measures = np.abs(signed_measures(corners, solid.dofs.cell_nodes.astype(np.int64)))
+        around = np.argsort(solid.mesh.kind.dolfinx)
+        measures = np.abs(signed_measures(corners, solid.dofs.cell_nodes[:, around].astype(np.int64)))
         grid.cell_data["energy density (MPa)"] = fem.assemble_vector(self._energies).array / measures
         return grid
 

@@ -10,10 +10,11 @@ import meshio
 import numpy as np
 
 from mnnfem.errors import InputError, unknown_name
+from mnnfem.kinds import KINDS
 from mnnfem.mesh import Floats, Ints, Mask, Mesh, gmsh_model, read_gmsh
 
-CELLS = {1: "vertex", 2: "line", 3: "triangle", 4: "tetra"}  # by nodes
-GMSH_TYPES = {1: 15, 2: 1, 3: 2, 4: 4}
+SIDES = {(2, 2): ("line", 1), (3, 3): ("triangle", 2), (3, 4): ("quad", 3)}  # meshio, gmsh; by dimension and vertices
+POINT = 15  # in gmsh
 FACET, VERTEX = "facet ", "vertex "
 
 
@@ -35,7 +36,7 @@ def read_mesh(path: Path) -> Mesh:
     """The mesh in a file that `write_mesh` wrote, the numbers of its points and elements unchanged.
 
     For a model of your own, and what is refused of it, see `mnnfem.model`. InputError for a file that is not there or
-    holds no triangles or tetrahedra.
+    holds no elements.
     """
     _, read = _format(path)
     if not path.is_file():
@@ -52,7 +53,7 @@ def _format(path: Path) -> tuple[Callable[[Path, Mesh], None], Callable[[Path], 
 
 def _named(mesh: Mesh) -> tuple[Ints, dict[str, Ints]]:
     """Every facet that has a name, once, (k, d), and which of them each name has."""
-    listed = np.concatenate([np.zeros((0, mesh.dim), dtype=np.int64), *mesh.facets.values()])
+    listed = np.concatenate([np.zeros((0, len(mesh.kind.facets[0])), dtype=np.int64), *mesh.facets.values()])
     _, first, number = np.unique(np.sort(listed, axis=1), axis=0, return_index=True, return_inverse=True)
     ends = np.cumsum([len(facets) for facets in mesh.facets.values()])[:-1]
     return listed[first], dict(zip(mesh.facets, np.split(number, ends), strict=True)) if mesh.facets else {}
@@ -71,7 +72,8 @@ def _write_vtu(path: Path, mesh: Mesh) -> None:
     marks = {FACET + name: len(mesh.cells) + numbers for name, numbers in members.items()}
     marks |= {VERTEX + name: ends[-1] - len(places) + np.array([k]) for k, name in enumerate(mesh.vertices)}
     data = {name: np.split(np.isin(np.arange(ends[-1]), marked).astype(np.uint8), ends[:-1]) for name, marked in marks.items()}
-    blocks_named = [(CELLS[block.shape[1]], block) for block in blocks]
+    kinds = {id(mesh.cells): mesh.kind.meshio, id(facets): SIDES[mesh.dim, facets.shape[1]][0], id(places): "vertex"}
+    blocks_named = [(kinds[id(block)], block) for block in blocks]
     meshio.write(path, meshio.Mesh(_space(mesh), blocks_named, cell_data=data))
 
 
@@ -80,19 +82,19 @@ def _read_vtu(path: Path) -> Mesh:
         found = meshio.read(path)
     except Exception as error:  # meshio's own and those of the parsers under it
         raise InputError(f"{path} cannot be read: {error}.") from error
-    kinds = [block.type for block in found.cells]
-    dim = 3 if CELLS[4] in kinds else 2
-    if CELLS[dim + 1] not in kinds:
-        raise InputError(f"{path} holds neither triangles nor tetrahedra.")
+    there = [block.type for block in found.cells]
+    kind = next((kind for kind in reversed(KINDS.values()) if kind.meshio in there), None)  # of the highest dimension
+    if kind is None:
+        raise InputError(f"{path} holds none of {', '.join(kind.plural for kind in KINDS.values())}.")
 
-    def marked(prefix: str, size: int) -> dict[str, Ints]:
+    def marked(prefix: str, block: str) -> dict[str, Ints]:
         parts = {name[len(prefix) :]: data for name, data in found.cell_data.items() if name.startswith(prefix)}
-        return {name: _cells_of(found, CELLS[size], [part != 0 for part in data]) for name, data in parts.items()}
+        return {name: _cells_of(found, block, [part != 0 for part in data]) for name, data in parts.items()}
 
-    cells = _cells_of(found, CELLS[dim + 1], [np.ones(len(block.data), dtype=bool) for block in found.cells])
-    points = np.ascontiguousarray(found.points[:, :dim], dtype=np.float64)
-    vertices = {name: int(index[0, 0]) for name, index in marked(VERTEX, 1).items()}
-    return Mesh(points, cells, marked(FACET, dim), vertices)
+    cells = _cells_of(found, kind.meshio, [np.ones(len(block.data), dtype=bool) for block in found.cells])
+    points = np.ascontiguousarray(found.points[:, : kind.dim], dtype=np.float64)
+    vertices = {name: int(index[0, 0]) for name, index in marked(VERTEX, "vertex").items()}
+    return Mesh(points, cells, marked(FACET, SIDES[kind.dim, len(kind.facets[0])][0]), vertices)
 
 
 def _cells_of(found: meshio.Mesh, kind: str, marks: Sequence[Mask]) -> Ints:
@@ -113,19 +115,19 @@ def _write_msh(path: Path, mesh: Mesh) -> None:
         model = gmsh.model
         body = model.addDiscreteEntity(mesh.dim)
         model.mesh.addNodes(mesh.dim, body, np.arange(1, len(mesh.points) + 1), _space(mesh).ravel())
-        model.mesh.addElementsByType(body, GMSH_TYPES[mesh.dim + 1], [], (mesh.cells + 1).ravel())
+        model.mesh.addElementsByType(body, mesh.kind.gmsh, [], (mesh.cells + 1).ravel())
         parts = []
         for number in range(len(patterns)):
             parts.append(model.addDiscreteEntity(mesh.dim - 1))
             own = facets[pattern_of.ravel() == number] + 1
-            model.mesh.addElementsByType(parts[-1], GMSH_TYPES[mesh.dim], [], own.ravel())
+            model.mesh.addElementsByType(parts[-1], SIDES[mesh.dim, facets.shape[1]][1], [], own.ravel())
         for column, name in enumerate(names):
             model.addPhysicalGroup(
                 mesh.dim - 1, [part for part, has in zip(parts, patterns, strict=True) if has[column]], name=name
             )
         for name, index in mesh.vertices.items():
             point = model.addDiscreteEntity(0)
-            model.mesh.addElementsByType(point, GMSH_TYPES[1], [], [index + 1])
+            model.mesh.addElementsByType(point, POINT, [], [index + 1])
             model.addPhysicalGroup(0, [point], name=name)
         model.addPhysicalGroup(mesh.dim, [body], name="body")
         gmsh.option.setNumber("Mesh.Binary", 1)
@@ -141,6 +143,6 @@ def _read_msh(path: Path) -> Mesh:
             gmsh.merge(str(path))
         except Exception as error:  # gmsh raises nothing more special
             raise InputError(f"gmsh cannot read {path}: {error}.") from error
-        if not len(gmsh.model.mesh.getElementsByType(2)[0]):
-            raise InputError(f"{path} holds neither triangles nor tetrahedra.")
+        if not any(len(gmsh.model.mesh.getElementsByType(kind.gmsh)[0]) for kind in KINDS.values()):
+            raise InputError(f"{path} holds none of {', '.join(kind.plural for kind in KINDS.values())}.")
         return read_gmsh()[0]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from mnnfem.errors import InputError
 from mnnfem.material import Law, OwnLaw
+from mnnfem.mesh import Mesh
 
 PLANES = ("strain", "stress")
 
@@ -17,7 +18,8 @@ class Formulation:
     degree             of the displacements, 1 or 2
     plane              "strain" or "stress", for a body in the plane
     mixed              whether the pressure is a field of its own, which keeps bodies that hardly change in volume from locking
-    quadrature_degree  of the energy; without it 4 for degree 2, and 1 for degree 1, whose F is constant in an element
+    quadrature_degree  of the energy; without it 4 for degree 2, and 1 for degree 1, whose F is constant in a triangle or
+                       tetrahedron, but 2 for quadrilaterals and hexahedra
     """
 
     degree: int = 2
@@ -42,7 +44,6 @@ class Formulation:
         if self.mixed and isinstance(law, OwnLaw):
             raise InputError("The mixed form needs a law that tells its two parts apart, as `material` and `rubbers` have.")
 
-    @property
-    def quadrature(self) -> int:
+    def quadrature(self, mesh: Mesh) -> int:
         """The degree of the quadrature that is used."""
-        return self.quadrature_degree or (4 if self.degree == 2 else 1)
+        return self.quadrature_degree or (4 if self.degree == 2 else 1 if mesh.kind.simplex else 2)

@@ -107,6 +107,7 @@ def least_areas(geometry: Geometry, corners_at_most: int = 1 << 12) -> Floats:
     linear, bounds = geometry.motion, geometry.parameters
     if not isinstance(linear, Linear) or geometry.mesh.dim != 2:
         raise InputError("Least areas over the whole box are known for linear motions in the plane only: try random designs.")
+    geometry.mesh.refuse_blocks("The proof for the whole box")
     matrix = linear.matrix.tocsr()
     least = np.empty(len(geometry.mesh.cells))
     for index, cell in enumerate(geometry.mesh.cells):

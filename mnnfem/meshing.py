@@ -14,6 +14,7 @@ from mnnfem.catalogue import as_settings, described, families, family
 from mnnfem.errors import InputError, unknown_name
 from mnnfem.formats import write_mesh
 from mnnfem.geometry import Geometry
+from mnnfem.kinds import HEXAHEDRON
 from mnnfem.mesh import MEASURE, signed_measures
 from mnnfem.meshfigure import mesh_figure
 from mnnfem.parameters import Parameters
@@ -71,16 +72,19 @@ def mesh_command(argv: Sequence[str]) -> int:
 def table(geometry: Geometry) -> str:
     """What the mesh is and how good, what is named and what may be designed; a line each."""
     mesh = geometry.mesh
-    ratios, angles = mean_ratios(mesh.points, mesh.cells), least_angles(mesh.points, mesh.cells)
+    ratios = mean_ratios(mesh.points, mesh.cells)
     measure = signed_measures(mesh.points, mesh.cells).sum()
     sizes = " x ".join(f"{size:.5g}" for size in np.ptp(mesh.points, axis=0))
     density = float(relative_density(mesh, torch.from_numpy(mesh.points)))
-    kind, angle = ("triangles", "least angle") if mesh.dim == 2 else ("tetrahedra", "least dihedral angle")
+    angles = {}
+    if mesh.kind is not HEXAHEDRON:
+        least = least_angles(mesh.points, mesh.cells).min()
+        angles = {"least angle" if mesh.dim == 2 else "least dihedral angle": f"{least:.1f} degrees"}
     lines = {
         "nodes": f"{len(mesh.points):,}",
-        "elements": f"{len(mesh.cells):,} {kind}",
+        "elements": f"{len(mesh.cells):,} {mesh.kind.plural}",
         "mean ratio": f"{ratios.min():.3f} least, {np.median(ratios):.3f} median (1 is regular)",
-        angle: f"{angles.min():.1f} degrees",
+        **angles,
         "size": f"{sizes} mm",
         MEASURE[mesh.dim]: f"{measure:.6g} mm^{mesh.dim}",
         "relative density": f"{density:.3f}",

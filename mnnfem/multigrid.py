@@ -174,7 +174,10 @@ def linear_solver(solid: Solid) -> Solver:
     """Cholesky for a small solid, multigrid for a large one; -mnnfem_solver cholesky|multigrid in PETSC_OPTIONS decides."""
     negative = solid.density.negative
     large = (
-        solid.mesh.dim * solid.dofs.index_map.size_global >= LARGE[solid.mesh.dim] and not negative and solid.dofs.ties is None
+        solid.mesh.dim * solid.dofs.index_map.size_global >= LARGE[solid.mesh.dim]
+        and not negative
+        and solid.dofs.ties is None
+        and solid.mesh.kind.simplex
     )
     kind = PETSc.Options().getString(PREFIX + "solver", "multigrid" if large else "cholesky")
     if kind not in ("cholesky", "multigrid"):

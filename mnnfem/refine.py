@@ -20,8 +20,9 @@ def refined(mesh: Mesh, points: Floats | None = None) -> Mesh:
 
     points (n, d) mm: where the nodes of `mesh` are now, `mesh.points` by default. The boundary is the same polygon, so
     results differ by the discretisation of the displacement alone. The octahedron inside a tetrahedron is cut along its
-    shortest diagonal.
+    shortest diagonal. InputError for other elements.
     """
+    mesh.refuse_blocks("Refinement")
     places, d = mesh.points if points is None else points, mesh.dim
     edges, middle = edges_of(mesh)
     whole = np.concatenate([mesh.cells, len(places) + middle], axis=1)

@@ -22,7 +22,10 @@ def relative_density(mesh: Mesh, points: torch.Tensor, hull: bool = False) -> to
 
     points (n, d) mm -> a scalar
     """
-    sides = points[torch.from_numpy(mesh.cells[:, 1:])] - points[torch.from_numpy(mesh.cells[:, :1])]
+    if mesh.dim == 3:
+        mesh.refuse_blocks("The density of a solid body")
+    cells = mesh.triangles if mesh.dim == 2 else mesh.cells
+    sides = points[torch.from_numpy(cells[:, 1:])] - points[torch.from_numpy(cells[:, :1])]
     measure = torch.linalg.det(sides).sum() / (2.0 if mesh.dim == 2 else 6.0)
     whole = ConvexHull(mesh.points).volume if hull else np.ptp(mesh.points, axis=0).prod()
     return measure / float(whole)

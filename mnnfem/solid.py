@@ -49,19 +49,19 @@ class Solid:
     ) -> None:
         boundary.check(mesh)
         formulation.check(law, mesh.dim)
-        self.formulation = formulation
+        self.formulation, self.quadrature = formulation, formulation.quadrature(mesh)
         kind = Across if formulation.plane == "stress" else Mixed if formulation.mixed else Density
         PETSc.garbage_cleanup(comm)  # collective, as making a solid is: the collector alone must not free shared objects
         self.mesh, self.law, self.boundary, self.comm, self.degree = mesh, law, boundary, comm, formulation.degree
-        self.domain = _compat.simplex_mesh(comm, mesh.points, mesh.cells)
+        self.domain = _compat.straight_mesh(comm, mesh.points, mesh.cells[:, mesh.kind.dolfinx], mesh.kind.name)
         self.space = fem.functionspace(self.domain, ("Lagrange", self.degree, (mesh.dim,)))
-        self.dx = ufl.Measure("dx", self.domain, metadata={"quadrature_degree": formulation.quadrature})
+        self.dx = ufl.Measure("dx", self.domain, metadata={"quadrature_degree": self.quadrature})
         region, count = (regions.of(mesh), len(regions.names)) if regions else (None, 1)
         self.coefficients = Coefficients(law, self.domain, region, count)
         self.dofs = Dofs(mesh, self.space, boundary.periodic)
         self.size, self.extent = self.dofs.size, float(np.ptp(mesh.points, axis=0).max())
         self.u, self.direction = fem.Function(self.space), fem.Function(self.space)
-        self.density = kind(self.coefficients, self.u, self.dx, formulation.quadrature)
+        self.density = kind(self.coefficients, self.u, self.dx, self.quadrature)
         self.loading = Loading(boundary.loads, boundary.held_vertices(mesh), self.dofs, self.u, self.dx)
         self.F = self.density.F
         self._compile()
@@ -89,7 +89,7 @@ class Solid:
         self._tangent = density.matrix(tangent, self.potential)
         without = tangent + density.compression_left_out()
         self._tension = density.matrix(without, self.potential, self._tangent.storage)
-        points, _ = basix.make_quadrature(self.domain.basix_cell(), self.formulation.quadrature)
+        points, _ = basix.make_quadrature(self.domain.basix_cell(), self.quadrature)
         self._det_f = fem.Expression(ufl.det(self.F), points)
         self._cells = np.arange(self.dofs.own_cells, dtype=np.int32)
 

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from mnnfem.equilibrium import Solution, Start
+from mnnfem.errors import InputError
 from mnnfem.mesh import Floats, Ints
 from mnnfem.solid import Solid
 
@@ -52,6 +53,10 @@ class Transfer:
     """
 
     def __init__(self, old: Solid, was: Floats, new: Solid, now: Floats) -> None:
+        for solid in (old, new):
+            solid.mesh.refuse_blocks("A state carried to another mesh")
+            if solid.dofs.ties is not None:
+                raise InputError("States of a periodic cell are not carried to another mesh: solve there from rest.")
         self.old, self.new, cells = old, new, old.mesh.cells
         new.set_points(now)
         nodes = new.space.tabulate_dof_coordinates()[: new.dofs.owned, : new.mesh.dim]

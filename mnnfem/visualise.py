@@ -46,8 +46,8 @@ def design_figure(path: Path, scene: Scene) -> None:
     """The undeformed design with its elements, held edges (dark) and driven edges (red)."""
     figure = Figure(figsize=(6, 6.3), layout="constrained")
     axes = figure.add_subplot()
-    axes.tripcolor(*scene.points.T, scene.mesh.cells, np.zeros(len(scene.mesh.cells)), cmap=_plain(BODY))
-    axes.triplot(*scene.points.T, scene.mesh.cells, color="#b8c4ce", linewidth=0.4)
+    axes.tripcolor(*scene.points.T, scene.mesh.triangles, np.zeros(len(scene.mesh.triangles)), cmap=_plain(BODY))
+    axes.triplot(*scene.points.T, scene.mesh.triangles, color="#b8c4ce", linewidth=0.4)
     _outline(axes, scene, scene.points)
     axes.set_aspect("equal")
     axes.set(xlabel="x (mm)", ylabel="y (mm)", title="dark edges are held, red edges are driven")
@@ -129,7 +129,7 @@ def lattices_figure(path: Path, pictures: Sequence[LatticePicture], columns: int
         across = [_mirrored(now[:, 0], copy) for copy in range(copies)]
         up = [_mirrored(now[:, 1], copy) for copy in range(copies)]
         for x, y in itertools.product(across, up):
-            axes.tripcolor(x, y, picture.mesh.cells, np.zeros(len(picture.mesh.cells)), cmap=_plain(OTHER))
+            axes.tripcolor(x, y, picture.mesh.triangles, np.zeros(len(picture.mesh.triangles)), cmap=_plain(OTHER))
         axes.plot(*np.array([(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]).T * rest[:, None], "--", color=DRIVEN, linewidth=1)
         axes.set_title(picture.title, fontsize=10)
         axes.set_aspect("equal")
@@ -146,7 +146,7 @@ def _mirrored(x: Floats, copy: int) -> Floats:
 def _draw_body(axes: Axes, scene: Scene, view: View, limit: float) -> Any:
     """The deformed body coloured by the size of its displacement, 0 to `limit` mm."""
     now, size = scene.points + view.displacement, np.linalg.norm(view.displacement, axis=1)
-    image = axes.tripcolor(*now.T, scene.mesh.cells, size, shading="gouraud", cmap=COLOURS, vmin=0, vmax=limit)
+    image = axes.tripcolor(*now.T, scene.mesh.triangles, size, shading="gouraud", cmap=COLOURS, vmin=0, vmax=limit)
     _outline(axes, scene, now)
     axes.set_aspect("equal")
     return image

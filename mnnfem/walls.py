@@ -45,7 +45,7 @@ class Walls:
         """Triangles (c, 3) at the rows, each from its vertex there on, and their rows (c,)."""
         row = np.full(len(self.mesh.points), -1)
         row[self.vertex] = np.arange(len(self.vertex))
-        corners = np.concatenate([np.roll(self.mesh.cells, turn, axis=1) for turn in range(3)])
+        corners = np.concatenate([np.roll(self.mesh.triangles, turn, axis=1) for turn in range(3)])
         corners = corners[row[corners[:, 0]] >= 0]
         return corners, row[corners[:, 0]]
 

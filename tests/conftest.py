@@ -43,6 +43,14 @@ def strip(width: float, height: float, columns: int, rows: int) -> Mesh:
     return Mesh(np.concatenate([corners, middles]), np.array(cells), facets)
 
 
+def squares(width: float, height: float, columns: int, rows: int) -> Mesh:
+    """The same rectangle of quadrilaterals."""
+    mesh = strip(width, height, columns, rows)
+    corners = mesh.points[: (columns + 1) * (rows + 1)]
+    low = np.arange(len(corners)).reshape(rows + 1, columns + 1)[:-1, :-1].ravel()
+    return Mesh(corners, np.stack([low, low + 1, low + columns + 2, low + columns + 1], axis=1), mesh.facets)
+
+
 def as_geometry(mesh: Mesh) -> Geometry:
     """A plane mesh as a geometry that has nothing to design."""
     motion = Linear(mesh.points, sp.csr_matrix((mesh.points.size, 0)))

@@ -44,6 +44,7 @@ def test_settings_have_the_types_of_the_signature() -> None:
         "middle",
         "corners",
         "radii",
+        "quadrilaterals",
     ]  # not `design`
     texts = ["columns=3", "cell=20", "solid=((1,1),)", "bounds=0.2,0.8"]
     expected = {"columns": 3, "cell": 20, "solid": ((1, 1),), "bounds": (0.2, 0.8)}

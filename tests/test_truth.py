@@ -19,7 +19,7 @@ from mnnfem.hooke import LinearElastic
 from mnnfem.mesh import Floats, Mesh
 from mnnfem.regions import Regions
 from mnnfem.rubbers import IsochoricNeoHookean
-from tests.conftest import as_geometry, strip
+from tests.conftest import as_geometry, squares, strip
 
 FORMS = {
     "P1, plane": (2, Formulation(degree=1), 0.3),
@@ -28,12 +28,18 @@ FORMS = {
     "P2, plane stress": (2, Formulation(plane="stress"), 0.3),
     "P1, space": (3, Formulation(degree=1), 0.3),
     "P2, space": (3, Formulation(), 0.3),
+    "Q1, plane": (2, Formulation(degree=1), 0.3),
+    "Q2, plane": (2, Formulation(), 0.3),
+    "Q2/Q1, plane": (2, Formulation(mixed=True), 0.4999),
+    "Q2, plane stress": (2, Formulation(plane="stress"), 0.3),
+    "Q1, space": (3, Formulation(degree=1), 0.3),
+    "Q2, space": (3, Formulation(), 0.3),
 }
 
 
-def block(dim: int, size: int, moved: float = 0.0) -> Mesh:
-    """A unit square of crossed squares, or a cube above it, its inner nodes moved at random; one facet, `skin`."""
-    mesh = strip(1.0, 1.0, size, size)
+def block(name: str, size: int, moved: float = 0.0) -> Mesh:
+    """A unit square, crossed or of quadrilaterals, or a cube above it, its inner nodes moved at random; one facet, `skin`."""
+    dim, mesh = FORMS[name][0], (squares if name.startswith("Q") else strip)(1.0, 1.0, size, size)
     if dim == 3:
         mesh = extruded(as_geometry(mesh), 1.0, size).mesh
     points, skin = mesh.points.copy(), mesh.boundary()
@@ -55,7 +61,7 @@ def pulled(mesh: Mesh, field: Callable[[Floats], Floats], poisson: float, formul
 def test_a_patch_of_any_elements_takes_on_an_affine_displacement(name: str) -> None:
     dim, formulation, poisson = FORMS[name]
     change = np.random.default_rng(1).uniform(-0.2, 0.2, (dim, dim))
-    mesh = block(dim, 3, 0.04)
+    mesh = block(name, 3, 0.04)
     assert pulled(mesh, lambda at: at @ change, poisson, formulation) == pytest.approx(mesh.points @ change, abs=1e-8)
 
 
@@ -76,7 +82,7 @@ def test_a_harmonic_field_is_met_at_the_order_of_the_element(name: str) -> None:
 
     errors = []
     for size in (4, 8, 16) if dim == 2 else (3, 6):
-        mesh = block(dim, size)
+        mesh = block(name, size)
         inside = np.setdiff1d(np.arange(len(mesh.points)), mesh.boundary())
         off = (pulled(mesh, field, poisson, formulation) - field(mesh.points))[inside]
         errors.append(np.sqrt(np.mean(off**2)))

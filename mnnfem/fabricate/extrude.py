@@ -23,7 +23,7 @@ def prism(mesh: Mesh, points: Floats, thickness: float) -> trimesh.Trimesh:
     vertices = np.concatenate([np.column_stack([low, np.full(count, z)]) for z in (0.0, thickness)])
     a, b = mesh.boundary().T  # the body lies to their left, so the outside of each wall is to the right
     walls = np.concatenate([np.stack([a, b, b + count], 1), np.stack([a, b + count, a + count], 1)])
-    solid = trimesh.Trimesh(vertices, np.concatenate([mesh.cells[:, ::-1], mesh.cells + count, walls]), process=False)
+    solid = trimesh.Trimesh(vertices, np.concatenate([mesh.triangles[:, ::-1], mesh.triangles + count, walls]), process=False)
     return printable(solid, float(signed_measures(points, mesh.cells).sum()) * thickness, "extruded body")
 
 
