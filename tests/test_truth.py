@@ -131,6 +131,30 @@ def test_a_laminate_of_rubbers_is_stretched_across_by_one_stress() -> None:
     assert laminate(True, IsochoricNeoHookean, values, 0.3) == pytest.approx(wanted, rel=1e-7)
 
 
+def test_a_region_of_a_large_modulus_is_a_rigid_inclusion() -> None:
+    """It turns and moves, and its own strain falls as its modulus rises: the forces on it stay."""
+    mesh = strip(1.0, 1.0, 8, 8)
+    within = (np.abs(mesh.points - (0.35, 0.5)) <= 0.126).all(axis=1)
+    regions = Regions(("matrix", "inclusion"), lambda at: (np.abs(at - (0.35, 0.5)) < 0.125).all(axis=1).astype(np.int64))
+    boundary = Boundary(("bottom",), [Drive("top", (1.0, 0.2), 1.0)])
+    body = Body(mesh, IsochoricNeoHookean(1.0, 4.0), boundary, comm=MPI.COMM_SELF, regions=regions)
+    strains, turns = [], []
+    for ratio in (1e2, 1e3, 1e4):
+        solution = body.solve(mesh.points, np.array([0.3]), np.array([[1.0, 4.0], [ratio, 4 * ratio]]))
+        assert solution.record.certified
+        now, rest = (
+            (at - at.mean(axis=0)) @ [1, 1j]
+            for at in ((mesh.points + body.displacement(solution))[within], mesh.points[within])
+        )
+        turn = np.vdot(rest, now) / abs(np.vdot(rest, now))
+        strains.append(np.abs(now - turn * rest).max() / np.abs(rest).max())
+        turns.append(np.degrees(np.angle(turn)))
+    assert strains[2] < 1e-4
+    assert np.divide(strains[:-1], strains[1:]) == pytest.approx(10.0, rel=0.1)
+    assert turns[2] < -5
+    assert turns[1] == pytest.approx(turns[2], rel=1e-2)
+
+
 def test_a_cellular_panel_moves_as_in_felupe() -> None:
     """The same linear triangles and law: a 2 x 2 panel, its left side held, its right side pressed by 5 mm.
 
