@@ -6,7 +6,8 @@ With J(u), R(u, m) = 0 and the multiplier K lambda = dJ/du of the gradient g = -
     H v = d/de g(u + e u', lambda + e l', m + e v).
 
 Forces, their tangent's action and g are known in closed form, so d/de is a central difference of them: no equilibrium is in
-it, and its error, 1e-9 of the product, is far below what a quadratic model needs.
+it, and its error, 1e-9 of the product, is far below what a quadratic model needs. In the same way the gradients of a stiffness
+dr_j/dc_k come from those of the reaction r_j along the control c_k.
 """
 
 from __future__ import annotations
@@ -48,12 +49,40 @@ class Curvature:
         change = self._slope(solution, way, moving, step, lambda moved: solid.tangent_action(moved.displacement, multiplier))
         bent = np.zeros_like(force) if turned is None else turned(moving)
         turning = self._solve(solution, bent - change)
-        ends = []
-        for side in (step, -step):
-            moved = self._moved(solution, way, moving, side)
+
+        def gradient(moved: Solution, side: float) -> Gradients:
             follower = multiplier + side * turning
-            reaction = force + side * bent - solid.tangent_action(moved.displacement, follower)
-            ends.append(self.adjoint.along(moved, follower, reaction))
+            return self.adjoint.along(moved, follower, force + side * bent - solid.tangent_action(moved.displacement, follower))
+
+        return self._ends(solution, way, moving, step, gradient)
+
+    def stiffness(self, solution: Solution, one: int, other: int) -> Gradients:
+        """Gradients of dr_j/dc_k, the derivative of the reaction of the control j = `one` in the control k = `other`."""
+        solid, u = self.solid, solution.displacement
+        answers = []
+        for control in (one, other):
+            self._set(solution)
+            lift = solid.lifts[control]
+            answers.append(lift + self._solve(solution, -solid.tangent_action(u, lift)))
+        followed, moving = answers
+        controls = np.zeros_like(solution.controls)
+        controls[other] = 1.0
+        way = Gradients(np.zeros_like(solution.points), controls, np.zeros_like(solution.material))
+        step = STEP * _ratio(solid.extent, moving)
+        change = self._slope(solution, way, moving, step, lambda moved: solid.tangent_action(moved.displacement, followed))
+        turning = self._solve(solution, -change)
+
+        def gradient(moved: Solution, side: float) -> Gradients:
+            follower = followed + side * turning
+            return self.adjoint.along(moved, -follower, solid.tangent_action(moved.displacement, follower))
+
+        return self._ends(solution, way, moving, step, gradient)
+
+    def _ends(
+        self, solution: Solution, way: Gradients, moving: Floats, step: float, of: Callable[[Solution, float], Gradients]
+    ) -> Gradients:
+        """d/de of gradients along the way."""
+        ends = [of(self._moved(solution, way, moving, side), side) for side in (step, -step)]
         self._set(solution)
         return Gradients(
             *((getattr(ends[0], name) - getattr(ends[1], name)) / (2 * step) for name in ("points", "controls", "material"))

@@ -72,5 +72,14 @@ def effective(body: Body, solution: Solution) -> Effective:
 
 def stress_gradients(body: Body, solution: Solution, number: int) -> Gradients:
     """Gradients of the mean stress of a driven entry, MPa per unit of the input; sides that repeat move alike."""
-    whole, found = volume(body), body.reaction_gradients(solution, number)
+    return _per_volume(body, body.reaction_gradients(solution, number))
+
+
+def stiffness_gradients(body: Body, solution: Solution, number: int, other: int) -> Gradients:
+    """Gradients of the stiffness's entry (number, other), MPa per unit of the input."""
+    return _per_volume(body, body.curvature.stiffness(solution, number, other))
+
+
+def _per_volume(body: Body, found: Gradients) -> Gradients:
+    whole = volume(body)
     return Gradients(*(np.asarray(one / whole) for one in (found.points, found.controls, found.material)))
