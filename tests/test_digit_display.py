@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mnnfem.display.choice import PACE
-from mnnfem.errors import InputError
+from workflows import evaluate
 from workflows.digit_display import main
 
 TINY = {
@@ -72,8 +72,14 @@ def test_the_checkpoint_holds_network_colours_and_design(run: Path) -> None:
     assert np.tanh(PACE * tensors["controller.table"].numpy()) == pytest.approx(controls / 20)  # as images have left them
 
 
-def test_evaluate_says_that_it_has_nothing_to_add(run: Path) -> None:
-    from workflows.evaluate import main as verify
-
-    with pytest.raises(InputError, match="finer_mesh"):
-        verify([str(run)])
+def test_evaluate_shows_the_ten_digits_again_and_on_a_finer_mesh(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evaluate.main([str(run), "--refine", "1"])
+    said = capsys.readouterr().out
+    result, before = (json.loads((folder / "result.json").read_text()) for folder in (run / "refined_1", run))
+    for name, earlier in (("coarse", "digits"), ("fine", "finer_mesh")):
+        assert result[name]["error"] == pytest.approx(before[earlier]["error"], rel=1e-6)
+        assert result[name]["exact"] == before[earlier]["exact"]
+    assert f"{result['coarse']['error']:.3g} colours on the mesh of the training" in said
+    assert "10 of 10 states are certified" in said
+    with Image.open(run / "refined_1/path.gif") as gif:
+        assert gif.n_frames == 60

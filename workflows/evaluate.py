@@ -1,4 +1,4 @@
-"""Verifies a run: its held-out error on a mesh of four times the elements, and a film of the body there.
+"""Verifies a run: its held-out error, or its ten digits, on a mesh of four times the elements, and a film of the body there.
 
 Usage: evaluate.py RUN [--name value ...], where RUN is the folder of a run of any workflow here.
 """
@@ -15,6 +15,8 @@ from typing import Any, get_type_hints
 from mpi4py import MPI
 
 from mnnfem import checkpoint, results, visualise
+from mnnfem.display import verify as display
+from mnnfem.display.arms import Display, ShowSettings
 from mnnfem.ensemble import Ensemble
 from mnnfem.errors import InputError, unknown_name
 from mnnfem.guard import Guard
@@ -38,7 +40,7 @@ class EvaluateSettings:
     heldout: int = setting(0, "held-out targets; 0 is as many as the run had", low=0)
 
 
-def reopened(run: Path) -> tuple[Experiment, Settings]:
+def reopened(run: Path) -> tuple[Experiment | Display, Settings]:
     """The experiment that a run was, and its settings; InputError where settings.json is not that of a workflow here."""
     try:
         stored: dict[str, Any] = json.loads((run / "settings.json").read_text())
@@ -54,10 +56,7 @@ def reopened(run: Path) -> tuple[Experiment, Settings]:
         settings: Settings = kind(**stored)
     except TypeError as problem:
         raise InputError(f"{run}/settings.json does not fit workflows/{name}.py as it is now: {problem}.") from None
-    experiment = build(settings)
-    if not isinstance(experiment, Experiment):
-        raise InputError(f"{run} has been verified on a finer mesh by its workflow: see `finer_mesh` in its result.json.")
-    return experiment, settings
+    return build(settings), settings
 
 
 def main(argv: Sequence[str]) -> None:
@@ -66,7 +65,16 @@ def main(argv: Sequence[str]) -> None:
     if run is None:
         raise InputError("Which run? Give its folder first: evaluate.py RUN [--refine 1], see --help.")
     experiment, settings = reopened(run)
-    task, ensemble = experiment.task, Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
+    ensemble = Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
+    if isinstance(experiment, Display):
+        assert isinstance(settings, ShowSettings)
+        _verify_display(run, experiment, settings, told, ensemble)
+    else:
+        _verify(run, experiment, settings, told, ensemble)
+
+
+def _verify(run: Path, experiment: Experiment, settings: Settings, told: EvaluateSettings, ensemble: Ensemble) -> None:
+    task = experiment.task
     law, boundary = experiment.law, experiment.boundary
     makers, make = body_makers(law, boundary, ensemble, settings.batch), body_maker(law, boundary, ensemble, 1)
     model = experiment.model(makers.first, Guard(settings.least_quality), ensemble)
@@ -83,6 +91,17 @@ def main(argv: Sequence[str]) -> None:
     scene = visualise.Scene(verified.model.geometry.mesh, boundary, verified.model.points().detach().numpy())
     visualise.path_film(folder.file("path.gif"), scene, results.views(task, film, experiment.path))
     print(f"{verified.sentences(task.unit)}\neverything is in {folder.path}")
+
+
+def _verify_display(run: Path, shown: Display, settings: ShowSettings, told: EvaluateSettings, ensemble: Ensemble) -> None:
+    """The ten digits; the images choose among their states."""
+    model, controls = display.reopened(run, shown, settings, ensemble)
+    folder = RunFolder(Path(told.out or run / f"refined_{told.refine}"), ensemble.world)
+    verified = display.verify(model, controls, shown, told.refine)
+    folder.write_json("result.json", verified.numbers)
+    display.digits_film(folder.file("path.gif"), verified.model, shown, ensemble.root)
+    if ensemble.root:
+        print(f"{verified.sentences}\neverything is in {folder.path}")
 
 
 if __name__ == "__main__":

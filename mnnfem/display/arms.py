@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -100,6 +101,22 @@ class Shown:
     def margin(self) -> float:
         """The least of all segments, see `segments.margins`."""
         return float(margins(self.seen, self.digits).min())
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """All that is told of it."""
+        tested = self.evaluation
+        return {
+            "error": tested.mean,
+            "worst": tested.worst,
+            "n": len(tested.errors),
+            "accuracy": self.accuracy,
+            "exact": round(self.accuracy * len(tested.errors)),
+            "least_margin": self.margin,
+            "failed": tested.failed,
+            "crossed": tested.crossed,
+            "deepest_overlap": tested.deepest_overlap,
+        }
 
 
 @dataclass(frozen=True)

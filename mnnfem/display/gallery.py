@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+from matplotlib.animation import FuncAnimation, PillowWriter
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -49,6 +50,23 @@ def gallery(path: Path, mesh: Mesh, windows: Windows, pictures: Sequence[Picture
     scale = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0, 1), GLOW)
     figure.colorbar(scale, ax=grid, label="colour, 1 in lit segments", shrink=0.6)
     figure.savefig(path, dpi=110)
+
+
+def film(path: Path, mesh: Mesh, windows: Windows, pictures: Sequence[Picture]) -> None:
+    """A GIF of pictures one after the other."""
+    figure = Figure(figsize=(4.0, 6.0))
+    axes = figure.add_axes((0.02, 0.0, 0.96, 0.94))
+    every = np.concatenate([one.now for one in pictures])
+    low, high = every.min(axis=0), every.max(axis=0)
+
+    def draw(number: int) -> list[Any]:
+        axes.clear()
+        axes.set_axis_off()
+        _draw(axes, mesh, windows, pictures[number])
+        axes.set(xlim=(low[0] - 5, high[0] + 5), ylim=(low[1] - 5, high[1] + 5), aspect="equal", title=pictures[number].title)
+        return []
+
+    FuncAnimation(figure, draw, frames=len(pictures)).save(path, writer=PillowWriter(fps=8), dpi=70)
 
 
 def _draw(axes: Axes, mesh: Mesh, windows: Windows, picture: Picture) -> None:

@@ -107,24 +107,9 @@ def summary(settings: ShowSettings, start: Start, arms: Mapping[str, Arm], setup
 
 def _tests(tests: Tested) -> dict[str, Any]:
     return {
-        "digits": _figures(tests.classes),
-        "finer_mesh": _figures(tests.finer),
-        "images": None if tests.images is None else {**_figures(tests.images), "network_accuracy": tests.head},
-    }
-
-
-def _figures(shown: Shown) -> dict[str, Any]:
-    tested = shown.evaluation
-    return {
-        "error": tested.mean,
-        "worst": tested.worst,
-        "n": len(tested.errors),
-        "accuracy": shown.accuracy,
-        "exact": round(shown.accuracy * len(tested.errors)),
-        "least_margin": shown.margin,
-        "failed": tested.failed,
-        "crossed": tested.crossed,
-        "deepest_overlap": tested.deepest_overlap,
+        "digits": tests.classes.figures,
+        "finer_mesh": tests.finer.figures,
+        "images": None if tests.images is None else {**tests.images.figures, "network_accuracy": tests.head},
     }
 
 

@@ -107,16 +107,23 @@ def train_display(
 
 def tested(model: Autoencoder, controls: torch.Tensor, display: Display, count: int) -> Tested:
     """What the trained body shows: the ten digits under `controls` (10, c) mm, here and on a finer mesh, and test images."""
-    assert isinstance(model.readout, Colours)
-    told = table(controls, model.controller.bounds.tolist(), within=1.0 - 1e-9)
-    here = Autoencoder(told, model.plant, display.law, model.readout)
-    here.design = model.design
+    here = own_controls(model, controls, display)
     make = body_maker(display.law, display.boundary, model.plant.ensemble, 1)
     classes, finer = (shown(one, display, EACH) for one in (here, on_finer_mesh(here, make, 1)))
     if display.images is None:
         return Tested(classes, finer, None, None)
     test = Images(display.images.test.pixels[:count], display.images.test.digits[:count])
     return Tested(classes, finer, shown(model, display, test), head_accuracy(model.controller, test, controls))
+
+
+def own_controls(model: Autoencoder, controls: torch.Tensor, display: Display) -> Autoencoder:
+    """The same body and colours under the ten digits' own controls (10, c) mm, told by a digit's number alone."""
+    assert isinstance(model.readout, Colours)
+    here = Autoencoder(
+        table(controls, model.controller.bounds.tolist(), within=1.0 - 1e-9), model.plant, display.law, model.readout
+    )
+    here.design = model.design
+    return here
 
 
 def table(controls: torch.Tensor, bounds: list[float], within: float = WITHIN) -> Controller:
