@@ -2,7 +2,7 @@
 
     equal     one SHA-256 of all weights on all ranks of 1, 2 and 4; and one of what each rank had computed itself in every
               step, before rank 0's weights took its place
-    fast      samples/s of 2 ranks over those of 1, by the steps' own seconds, median of alternating runs: >= 1.7;
+    fast      samples/s of 2 ranks over those of 1, by the steps' own seconds, medians of alternating runs: >= 1.7;
               factorisations per training solve, the certificate's included, median: <= 1
     failing   a sample without equilibrium is skipped and counted, on all ranks; 60 % of them end the run: one sentence, a
               checkpoint, code 1; a rank that raises or is killed ends all ranks within 10 s, and the message names it
@@ -28,14 +28,14 @@ RANKS = (1, 2, 4)
 TRAINING = ("--iterations", 5, "--batch", 8, "--heldout", 2)
 LOST = 11  # a sample of the second step
 MOSTLY_LOST = ("--iterations", 5, "--batch", 10, "--heldout", 2, "--most-failed", 0.5, "--fail", 0.6)
-TIMED, WARM_UP, TIMES = ("--iterations", 24, "--batch", 16, "--heldout", 2), 4, 3  # four steps fill the library of starts
+TIMED, WARM_UP, TIMES = ("--iterations", 24, "--batch", 16, "--heldout", 2), 4, 5  # four steps fill the library of starts
 
 Figures = dict[str, float]
 KEPT: dict[str, Callable[[float, float], bool]] = {"=": operator.eq, ">=": operator.ge, "<=": operator.le}
 BARS = {
     "equal: different weights": ("=", 1),
     "equal: different weights before ranks agree": ("=", 1),
-    "fast: ratio, median": (">=", 1.7),
+    "fast: ratio of the medians": (">=", 1.7),
     "fast: factorisations per solve, median": ("<=", 1),
     "sample lost: different weights": ("=", 1),
     "sample lost: steps done in all runs": ("=", 5 * len(RANKS)),
@@ -88,7 +88,7 @@ def fast(root: Path) -> Figures:
     ratios = [two / one for one, two in zip(*speeds.values(), strict=True)]
     return {
         **{f"samples/s, -n {ranks}, median": median(taken) for ranks, taken in speeds.items()},
-        "ratio, median": median(ratios),
+        "ratio of the medians": median(speeds[2]) / median(speeds[1]),
         "ratio, least": min(ratios),
         "ratio, most": max(ratios),
         "processor, least": min(processor),
