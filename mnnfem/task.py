@@ -9,6 +9,8 @@ import torch
 
 from mnnfem.bridge import Response
 
+BEYOND = 0.025  # of the range, on either side: its ends and corners, which are seldom drawn, would be learned last
+
 
 class Task(Protocol):
     """name, unit of the error, number of network inputs; all tensors float64. What is watched has a name: meshes change.
@@ -41,12 +43,13 @@ class Watched(Task, Protocol):
 
 
 def spread(count: int, dims: int, generator: torch.Generator) -> torch.Tensor:
-    """A Latin hypercube, (count, dims) in (0, 1): of `count` equal slices along each axis every one holds one point.
+    """A Latin hypercube, (count, dims) in (-BEYOND, 1 + BEYOND): each of `count` equal slices along each axis holds one point.
 
     Points are uniform, but a mean over them varies less than over independent ones (McKay, Beckman and Conover 1979).
     """
     slices = torch.stack([torch.randperm(count, generator=generator) for _ in range(dims)], dim=1)
-    return (slices + torch.rand(count, dims, dtype=torch.float64, generator=generator)) / count
+    shares = (slices + torch.rand(count, dims, dtype=torch.float64, generator=generator)) / count
+    return shares * (1 + 2 * BEYOND) - BEYOND
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class Translation:
         return self._targets(torch.rand(count, 2, dtype=torch.float64, generator=generator))
 
     def batch(self, count: int, generator: torch.Generator) -> torch.Tensor:
-        """The same, by `spread`."""
+        """The same by `spread`, and a little BEYOND."""
         return self._targets(spread(count, 2, generator))
 
     def _targets(self, shares: torch.Tensor) -> torch.Tensor:
@@ -119,7 +122,7 @@ class Rotation:
         return self._targets(torch.rand(count, 1, dtype=torch.float64, generator=generator))
 
     def batch(self, count: int, generator: torch.Generator) -> torch.Tensor:
-        """The same, by `spread`."""
+        """The same by `spread`, and a little BEYOND."""
         return self._targets(spread(count, 1, generator))
 
     def _targets(self, shares: torch.Tensor) -> torch.Tensor:

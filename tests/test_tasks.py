@@ -11,7 +11,7 @@ import torch
 from geometries.star_curve import perimeter
 from mnnfem.bridge import Response
 from mnnfem.shapes import ShapeMatching, fields, match, normalised, outlines
-from mnnfem.task import Rotation, Task, Translation, spread
+from mnnfem.task import BEYOND, Rotation, Task, Translation, spread
 from mnnfem.trainer import opening
 
 NAMES = tuple(f"p{k}" for k in range(12))
@@ -85,11 +85,12 @@ def test_doing_nothing_costs_what_the_reference_says(least: float, most: float, 
 
 
 def test_targets_of_a_step_are_spread_over_their_range() -> None:
-    places = spread(8, 3, torch.Generator().manual_seed(1))
+    places = (spread(8, 3, torch.Generator().manual_seed(1)) + BEYOND) / (1 + 2 * BEYOND)
     assert [sorted((8 * column).long().tolist()) for column in places.T] == [list(range(8))] * 3
     assert not torch.equal(*(8 * places[:, :2]).long().T)  # each axis has an order of its own
-    angles = Rotation(10.0, 50.0).batch(4, torch.Generator().manual_seed(1))
-    assert sorted(((angles[:, 0] - 10) / 10).long().tolist()) == [0, 1, 2, 3]
+    angles = Rotation(10.0, 50.0).batch(400, torch.Generator().manual_seed(1))
+    assert (float(angles.min()), float(angles.max())) == pytest.approx((10 - 40 * BEYOND, 50 + 40 * BEYOND), abs=0.2)
+    assert float(angles.mean()) == pytest.approx(30.0, abs=0.1)
     task = Translation(reach=2.0)
     means = {kind: torch.stack([getattr(task, kind)(8, g).mean(dim=0) for g in generators()]) for kind in ("batch", "sample")}
     assert float(means["batch"].std()) < 0.25 * float(means["sample"].std())
