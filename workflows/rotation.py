@@ -26,7 +26,7 @@ EXAMPLES = """examples:
   ./run python workflows/rotation.py --push tangential     the sides are sheared, not pressed or pulled: harder
   ./run python workflows/rotation.py --frozen-geometry     the ablation: network only
   ./run python workflows/rotation.py --scale paper --out runs/rotation/paper
-                                                           400 steps of 8 targets, 40 on a finer mesh, thicker walls
+                                                           400 steps of 8 targets, 80 on a finer mesh
 """
 RANGES = {"single": (0.0, 45.0), "double": (-30.0, 30.0)}  # degrees
 BOUNDS = {"single": 40.0, "double": 30.0}  # mm
@@ -49,7 +49,7 @@ class RotationSettings(Settings):
     wall: float = setting(5.0, "least thickness of the walls between pores", unit="mm", low=1, high=24)
 
 
-PRESETS = {"paper": {"iterations": 400, "batch": 8, "fine_iterations": 40, "wall": 7.5, "overlap_penalty": 0.4}}
+PRESETS = {"paper": {"iterations": 400, "batch": 8, "fine_iterations": 80, "overlap_penalty": 0.4}}
 
 
 def experiment(settings: RotationSettings) -> Experiment:
