@@ -5,7 +5,11 @@
 
 as_root() { if [ "$EUID" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 may_be_root() { as_root true 2>/dev/null; }
-debian_packages() { sed 's/#.*//' "$project/environment/debian.txt" | xargs; }
+debian_packages() {
+    local lists=("$project/environment/debian.txt")
+    if [ "${MNNFEM_SLICER:-0}" != 0 ]; then lists+=("$project/environment/slicer.txt"); fi
+    sed 's/#.*//' "${lists[@]}" | xargs
+}
 
 has_dolfinx() {
     python3 -c 'import dolfinx, sys

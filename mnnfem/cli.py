@@ -12,6 +12,8 @@ USAGE = """usage: mnnfem COMMAND
 
   mnnfem doctor      versions, threads, BLAS, rendering; one fix line for each fault
   mnnfem mesh        a cellular solid of geometries/: its mesh, a table of its quality, a picture
+  mnnfem export      a run or a family -> files for printers, cutters and casting, after all checks
+  mnnfem check-print a file, a run or a family: all that is wrong with it for a process
   mnnfem --version
 
 Experiments are scripts: python workflows/translation.py --help
@@ -31,8 +33,12 @@ def command(argv: Sequence[str]) -> int:
         from mnnfem.meshing import mesh_command
 
         return mesh_command(rest)
+    if name in ("export", "check-print"):
+        from mnnfem.fabricate import export
+
+        return {"export": export.export_command, "check-print": export.check_command}[name](rest)
     if name != "doctor":
-        raise unknown_name("command", name, ["doctor", "mesh", "--help", "--version"])
+        raise unknown_name("command", name, ["doctor", "mesh", "export", "check-print", "--help", "--version"])
     if rest:
         raise InputError(f"mnnfem doctor takes no arguments, got {rest[0]!r}.")
     from mnnfem.doctor import report

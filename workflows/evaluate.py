@@ -5,12 +5,9 @@ Usage: evaluate.py RUN [--name value ...], where RUN is the folder of a run of a
 
 from __future__ import annotations
 
-import importlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
 
 from mpi4py import MPI
 
@@ -18,9 +15,10 @@ from mnnfem import checkpoint, results, visualise
 from mnnfem.display import verify as display
 from mnnfem.display.arms import Display, ShowSettings
 from mnnfem.ensemble import Ensemble
-from mnnfem.errors import InputError, unknown_name
+from mnnfem.errors import InputError
 from mnnfem.guard import Guard
 from mnnfem.plan import Experiment, Settings, body_maker, body_makers
+from mnnfem.reopen import reopened
 from mnnfem.runfolder import RunFolder
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.trainer import follow
@@ -40,25 +38,6 @@ class EvaluateSettings:
     heldout: int = setting(0, "held-out targets; 0 is as many as the run had", low=0)
 
 
-def reopened(run: Path) -> tuple[Experiment | Display, Settings]:
-    """The experiment that a run was, and its settings; InputError where settings.json is not that of a workflow here."""
-    try:
-        stored: dict[str, Any] = json.loads((run / "settings.json").read_text())
-    except (OSError, json.JSONDecodeError) as problem:
-        raise InputError(f"{run} is not the folder of a run: settings.json cannot be read ({problem}).") from None
-    known = [file.stem for file in Path(__file__).parent.glob("[!_]*.py") if "\ndef experiment(" in file.read_text()]
-    name = stored.pop("workflow", "")
-    if name not in known:
-        raise unknown_name("workflow in its settings.json", name, known)
-    build = importlib.import_module(f"workflows.{name}").experiment
-    kind = get_type_hints(build)["settings"]
-    try:
-        settings: Settings = kind(**stored)
-    except TypeError as problem:
-        raise InputError(f"{run}/settings.json does not fit workflows/{name}.py as it is now: {problem}.") from None
-    return build(settings), settings
-
-
 def main(argv: Sequence[str]) -> None:
     run, rest = (Path(argv[0]), argv[1:]) if argv and not argv[0].startswith("-") else (None, argv)
     told = parse(EvaluateSettings, rest, __doc__, EXAMPLES)
@@ -69,8 +48,10 @@ def main(argv: Sequence[str]) -> None:
     if isinstance(experiment, Display):
         assert isinstance(settings, ShowSettings)
         _verify_display(run, experiment, settings, told, ensemble)
-    else:
+    elif isinstance(experiment, Experiment):
         _verify(run, experiment, settings, told, ensemble)
+    else:
+        raise InputError(f"{run} is the run of a workflow that verifies its design itself: see its result.json.")
 
 
 def _verify(run: Path, experiment: Experiment, settings: Settings, told: EvaluateSettings, ensemble: Ensemble) -> None:
@@ -95,7 +76,7 @@ def _verify(run: Path, experiment: Experiment, settings: Settings, told: Evaluat
 
 def _verify_display(run: Path, shown: Display, settings: ShowSettings, told: EvaluateSettings, ensemble: Ensemble) -> None:
     """The ten digits; the images choose among their states."""
-    model, controls = display.reopened(run, shown, settings, ensemble)
+    model, controls = display.restored(run, shown, settings, ensemble)
     folder = RunFolder(Path(told.out or run / f"refined_{told.refine}"), ensemble.world)
     verified = display.verify(model, controls, shown, told.refine)
     folder.write_json("result.json", verified.numbers)

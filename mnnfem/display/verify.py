@@ -29,7 +29,7 @@ from mnnfem.warmstart import Library
 BETWEEN = 6  # pictures of the film from one digit to the next
 
 
-def reopened(run: Path, display: Display, settings: ShowSettings, ensemble: Ensemble) -> tuple[Autoencoder, torch.Tensor]:
+def restored(run: Path, display: Display, settings: ShowSettings, ensemble: Ensemble) -> tuple[Autoencoder, torch.Tensor]:
     """The model of a run and the controls (10, c) mm of its ten digits. InputError where the checkpoint does not fit."""
     makers = body_makers(display.law, display.boundary, ensemble, max(settings.batch, len(ALL)))
     plant = Plant(display.geometry, makers.first, Guard(settings.least_quality), ensemble)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import shapely
 import trimesh
 
 from mnnfem.errors import InputError
@@ -19,12 +20,27 @@ def prism(mesh: Mesh, points: Floats, thickness: float) -> trimesh.Trimesh:
     """
     if not thickness > 0:
         raise InputError(f"The thickness must be above 0 mm, got {thickness:g}.")
+    solid = drawn_out(mesh, points, thickness)
+    return printable(solid, float(signed_measures(points, mesh.cells).sum()) * thickness, "extruded body")
+
+
+def drawn_out(mesh: Mesh, points: Floats, thickness: float) -> trimesh.Trimesh:
+    """The same surface, whatever it is like: for checks that tell all that is wrong."""
     count, low = len(points), points - points.min(axis=0)
     vertices = np.concatenate([np.column_stack([low, np.full(count, z)]) for z in (0.0, thickness)])
     a, b = mesh.boundary().T  # the body lies to their left, so the outside of each wall is to the right
     walls = np.concatenate([np.stack([a, b, b + count], 1), np.stack([a, b + count, a + count], 1)])
-    solid = trimesh.Trimesh(vertices, np.concatenate([mesh.triangles[:, ::-1], mesh.triangles + count, walls]), process=False)
-    return printable(solid, float(signed_measures(points, mesh.cells).sum()) * thickness, "extruded body")
+    return trimesh.Trimesh(vertices, np.concatenate([mesh.triangles[:, ::-1], mesh.triangles + count, walls]), process=False)
+
+
+def meshed(polygon: shapely.Polygon) -> Mesh:
+    """A polygon as triangles between its corners, without others, so that it can be drawn out as a body can."""
+    triangles = shapely.get_coordinates(shapely.constrained_delaunay_triangles(polygon)).reshape(-1, 4, 2)[:, :3]
+    found, cells = np.unique(triangles.reshape(-1, 2), axis=0, return_inverse=True)
+    cells = cells.reshape(-1, 3)
+    turned = signed_measures(found, cells) < 0
+    cells[turned] = cells[turned][:, [0, 2, 1]]
+    return Mesh(found, cells, {})
 
 
 def printable(solid: trimesh.Trimesh, volume: float, what: str) -> trimesh.Trimesh:

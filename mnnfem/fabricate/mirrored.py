@@ -15,14 +15,23 @@ from mnnfem.mesh import Floats, Mesh, signed_measures
 def mirrored_surface(mesh: Mesh, points: Floats, plane: str = "", axis: int = 2) -> trimesh.Trimesh:
     """The boundary of the body at node coordinates `points` (n, 3) mm, and of its image behind the facet `plane`, if named.
 
-    The facet lies in a plane across `axis`; its nodes are shared by the two halves. InputError unless the result is closed,
-    consistently oriented, outward, and has the volume of the elements to 1e-9.
+    InputError unless the result is closed, consistently oriented, outward, and has the volume of the elements to 1e-9.
+    """
+    halves = 2 if plane else 1
+    solid = boundary_surface(mesh, points, plane, axis)
+    return printable(solid, halves * float(signed_measures(points, mesh.cells).sum()), "body")
+
+
+def boundary_surface(mesh: Mesh, points: Floats, plane: str = "", axis: int = 2) -> trimesh.Trimesh:
+    """The same surface, whatever it is like: for checks that tell all that is wrong.
+
+    The facet lies in a plane across `axis`; its nodes are shared by the two halves. InputError unless it does.
     """
     if mesh.dim != 3:
         raise InputError("A plane body has no surface: write it as a prism, by `extrude.write_stl`.")
-    faces, vertices, halves = mesh.boundary(), points, 1
+    faces, vertices = mesh.boundary(), points
     if plane:
-        seam, halves = np.unique(mesh.facet(plane)), 2
+        seam = np.unique(mesh.facet(plane))
         level = points[seam, axis]
         if np.ptp(level) > 1e-9 * np.ptp(points):
             raise InputError(f"The facet {plane!r} is not in a plane across axis {axis}: it spans {np.ptp(level):.3g} mm.")
@@ -34,7 +43,7 @@ def mirrored_surface(mesh: Mesh, points: Floats, plane: str = "", axis: int = 2)
         vertices, faces = np.concatenate([points, image]), np.concatenate([faces, behind[faces[:, ::-1]]])
     solid = trimesh.Trimesh(vertices, faces, process=False)
     solid.remove_unreferenced_vertices()
-    return printable(solid, halves * float(signed_measures(points, mesh.cells).sum()), "body")
+    return solid
 
 
 def write_stl(path: Path, mesh: Mesh, points: Floats, plane: str = "", axis: int = 2) -> None:
