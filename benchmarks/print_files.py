@@ -62,7 +62,7 @@ def of_family(part: Part) -> tuple[dict[str, float], dict[str, bool]]:
     if slicer():
         proof = prove(part)
         figures |= {"least overlap of a layer": proof.overlap, "volume of the layers": proof.volume}
-        bars |= {miss: False for miss in proof.misses}
+        bars |= dict.fromkeys(proof.misses, False)
     return figures, bars
 
 
