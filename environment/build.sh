@@ -40,7 +40,7 @@ check() {   # a forced choice may be impossible
         system) has_dolfinx || fail 2 "python3 ($(type -P python3)) does not import dolfinx >= 0.9." ;;
         conda) conda_tool >/dev/null || fail 2 'there is no micromamba, mamba or conda on PATH.' ;;
         apt) apt_has_dolfinx || fail 2 'apt has no dolfinx >= 0.9 on this system; Debian 13 has.' ;;
-        rootfs) type -P apt-get >/dev/null || fail 2 'the root file system is made with apt, which is not here.' ;;
+        rootfs|unstable) type -P apt-get >/dev/null || fail 2 'the root file system is made with apt, which is not here.' ;;
     esac
 }
 
@@ -132,7 +132,9 @@ make_apt() {
     make_venv /usr/bin/python3
 }
 
-make_rootfs() {
+make_rootfs() { make_debian trixie; }
+make_unstable() { make_debian unstable; }
+make_debian() {   # make_debian SUITE
     local debian=$env/debian tools=(mmdebstrap bubblewrap debian-archive-keyring) file
     if [ "$EUID" != 0 ]; then tools+=(uidmap); fi
     apt_install "${tools[@]}"
@@ -145,27 +147,28 @@ make_rootfs() {
     mkdir "$debian"
     activate   # from here on nothing of the host's Python
     PATH=$PATH:/usr/sbin:/sbin
-    stage 'a Debian 13 root file system (about 90 s)'
-    logged bootstrap "$debian"
+    stage "a root file system of Debian $1 (about 90 s)"
+    logged bootstrap "$1" "$debian"
     rm -f "$debian"/etc/{resolv.conf,localtime}   # links, where the host's are to be seen
     touch "$debian"/etc/{resolv.conf,hosts,localtime,pip.conf}
     mkdir -p "$debian/usr/local/share/ca-certificates"
     make_venv /usr/bin/python3 enter "$debian"
 }
-bootstrap() {   # bootstrap DIRECTORY
+bootstrap() {   # bootstrap SUITE DIRECTORY
+    # Lists of unstable expire after a week, which a mirror may exceed; they are signed all the same.
     local mmdebstrap=(mmdebstrap --verbose --variant=minbase
-        --aptopt='APT::Install-Recommends "false"'
+        --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Check-Valid-Until "false"'
         --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/'{doc,man,locale}'/*'
         --include="$(debian_packages)" --skip=output/dev)
     local mirror=http://deb.debian.org/debian
     if [ "$EUID" = 0 ]; then
         # its mounts are not the host's, so none can be left over
-        unshare --mount --propagation private "${mmdebstrap[@]}" --mode=root trixie "$1" "$mirror"
+        unshare --mount --propagation private "${mmdebstrap[@]}" --mode=root "$1" "$2" "$mirror"
     else   # as a tar stream, so that the files are the user's own and can be mounted over
         mkdir -m 1777 "$scratch"
         set -o pipefail
-        TMPDIR=$scratch "${mmdebstrap[@]}" --mode=unshare --format=tar trixie - "$mirror" |
-            tar --extract --no-same-owner --directory "$1"
+        TMPDIR=$scratch "${mmdebstrap[@]}" --mode=unshare --format=tar "$1" - "$mirror" |
+            tar --extract --no-same-owner --directory "$2"
     fi
 }
 

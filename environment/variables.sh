@@ -23,7 +23,7 @@ fi
 # Without a display VTK tries X first, and says so; EGL is in the Debian packages.
 if [ -z "${DISPLAY-}${WAYLAND_DISPLAY-}" ]; then
     case ${kind-apt} in
-        apt|rootfs) export VTK_DEFAULT_OPENGL_WINDOW="${VTK_DEFAULT_OPENGL_WINDOW-vtkEGLRenderWindow}" ;;
+        apt|rootfs|unstable) export VTK_DEFAULT_OPENGL_WINDOW="${VTK_DEFAULT_OPENGL_WINDOW-vtkEGLRenderWindow}" ;;
     esac
 fi
 
