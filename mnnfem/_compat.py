@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import basix.ufl
@@ -18,6 +19,8 @@ from petsc4py import PETSc
 VERSION = tuple(int(part) for part in dolfinx.__version__.split(".")[:2])
 if VERSION < (0, 9):
     raise ImportError(f"mnnfem needs dolfinx >= 0.9, found {dolfinx.__version__}; ./run gives a newer one.")
+# Groups of ranks exchange displacements, so they must cut a mesh alike; Scotch 7.0.16 does not on several threads.
+os.environ["SCOTCH_PTHREAD_NUMBER"] = "1"
 
 
 def straight_mesh(comm: MPI.Comm, points: npt.NDArray[np.float64], cells: npt.NDArray[np.int64], kind: str) -> Mesh:
