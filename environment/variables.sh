@@ -12,10 +12,11 @@ export OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="${OMPI_ALLOW_RUN_AS_ROOT_CONFIRM-1}"
 
 # Outside a batch job there is one machine: shared memory is all that is needed, and
 # OpenMPI complains of network interfaces it can do nothing with. More ranks than cores
-# are welcome there (PRTE_ for OpenMPI 5, OMPI_MCA_rmaps_ for 4).
+# are welcome there (PRTE_MCA_mapby for OpenMPI 6, PRTE_MCA_rmaps_ for 5, OMPI_MCA_rmaps_ for 4).
 if [ -z "${SLURM_JOB_ID-}${PBS_JOBID-}${LSB_JOBID-}${JOB_ID-}${FLUX_JOB_ID-}${COBALT_JOBID-}" ]; then
     export OMPI_MCA_pml="${OMPI_MCA_pml-ob1}"
     export OMPI_MCA_btl="${OMPI_MCA_btl-self,sm}"
+    export PRTE_MCA_mapby="${PRTE_MCA_mapby-:oversubscribe}"
     export PRTE_MCA_rmaps_default_mapping_policy="${PRTE_MCA_rmaps_default_mapping_policy-:oversubscribe}"
     export OMPI_MCA_rmaps_base_oversubscribe="${OMPI_MCA_rmaps_base_oversubscribe-1}"
 fi
