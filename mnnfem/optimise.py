@@ -71,8 +71,8 @@ def descend(
     for _ in range(steps):
         design = lower + share * span
         found = value(design)
-        if float(found) < least_value:
-            least_value, best = float(found), design.detach().numpy().copy()
+        if found.item() < least_value:
+            least_value, best = found.item(), design.detach().numpy().copy()
         optimiser.zero_grad()
         found.backward()  # type: ignore[no-untyped-call]
         optimiser.step()

@@ -104,9 +104,9 @@ def test_the_ratio_has_an_exact_gradient(make) -> None:
     start, design = value(0.0)
     start.backward()
     slope = float(design.grad.numpy() @ direction)
-    rest = [abs(float(value(h)[0]) - float(start) - h * slope) for h in (0.4, 0.2, 0.1)]
+    rest = [abs(value(h)[0].item() - start.item() - h * slope) for h in (0.4, 0.2, 0.1)]
     assert np.log2(np.array(rest[:-1]) / rest[1:]).min() > 1.9
-    central = (float(value(0.01)[0]) - float(value(-0.01)[0])) / 0.02
+    central = (value(0.01)[0] - value(-0.01)[0]).item() / 0.02
     assert slope == pytest.approx(central, rel=1e-4)
 
 

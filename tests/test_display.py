@@ -155,9 +155,9 @@ def test_the_error_is_the_mean_over_the_samples() -> None:
     for k, box in enumerate(windows().values()):
         for place in torch.from_numpy(lattice(box)):
             seen = torch.softmax(100 / (now - place).norm(dim=1), dim=0) @ colours(material)
-            wanted += sum(weight * float((seen - LIT[digit, k]).abs()) / 25 for weight, digit in ((1, 2), (2, 5)))
+            wanted += sum(weight * (seen - LIT[digit, k]).abs().item() / 25 for weight, digit in ((1, 2), (2, 5)))
     got = shown(colours, points, torch.stack([moved, moved]))
-    assert float(got) == pytest.approx(wanted, rel=2e-3)  # that much is beyond reach
+    assert got.item() == pytest.approx(wanted, rel=2e-3)  # that much is beyond reach
 
 
 @pytest.mark.parametrize(("name", "step"), [("colours", 1e-2), ("displacement", 1e-5), ("design", 1e-6)])
@@ -438,7 +438,7 @@ def test_the_weights_of_the_best_epoch_are_kept(monkeypatch: pytest.MonkeyPatch)
     network = recogniser(64)
     entropies = learn(network, train, other, 30, torch.Generator().manual_seed(0))
     assert min(entropies) < entropies[-1] - 0.05
-    assert float(torch.nn.functional.cross_entropy(network(other.pixels), other.digits)) == pytest.approx(min(entropies))
+    assert torch.nn.functional.cross_entropy(network(other.pixels), other.digits).item() == pytest.approx(min(entropies))
 
 
 def test_an_epoch_is_short_where_images_are_many(monkeypatch: pytest.MonkeyPatch) -> None:

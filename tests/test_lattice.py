@@ -161,13 +161,13 @@ def test_a_tangent_bar_keeps_a_finite_gradient() -> None:
     graph = Graph(joints.numpy(), np.array([[0, 1]]))
     lattice = lattice_of(graph, widths.detach().numpy(), 2, discs=np.full(2, 4.0))
     points = lattice.points(joints, widths, r.expand(2))
-    assert float(points[:, 1].max()) == pytest.approx(4.0)
+    assert points[:, 1].max().item() == pytest.approx(4.0)
     n = int(lattice.sectors.edges[0])
     whole = 2 * np.pi - np.arccos(0.75)  # the rim of each disc that stays free
     discs = 2 * (n / 2 * 16 * np.sin(whole / n))
     bar = 20 * 1.0 - 2 * 0.5 * np.sqrt(7.0) * 1.0
     corner = 2 * 0.5 * 4.0 * np.sqrt(7.0)  # each disc's triangle centre, (0, 4), (sqrt 7, 3)
-    assert float(area(lattice, points)) == pytest.approx(discs + bar + corner, rel=1e-12)
+    assert area(lattice, points).item() == pytest.approx(discs + bar + corner, rel=1e-12)
     slopes = torch.autograd.grad(area(lattice, points), (r, w))
     assert all(torch.isfinite(slope) for slope in slopes)
 

@@ -35,7 +35,7 @@ def test_small_steps_down_stay_small_and_keep_the_best() -> None:
     def valley(x: torch.Tensor) -> torch.Tensor:
         value = (x[0] - 3) ** 2 + 10 * (x[1] - 2 - 0.1 * x[0]) ** 2 + x[2]
         seen.append(x.detach().numpy().copy())
-        values.append(float(value))
+        values.append(value.item())
         return value
 
     found = descend(valley, box, box.start, 200, 0.05)

@@ -131,7 +131,7 @@ def test_gradient_of_the_measure(which: str, request: pytest.FixtureRequest) -> 
 
     def rests(slope: float) -> Floats:
         steps = 0.01 * 0.5 ** np.arange(4)
-        return np.array([abs(float(measure(geometry, design.detach() + h * way) - base) - h * slope) for h in steps])
+        return np.array([abs((measure(geometry, design.detach() + h * way) - base).item() - h * slope) for h in steps])
 
     assert np.log2(rests(slope)[:-1] / rests(slope)[1:]).min() > 1.9
     assert np.log2(rests(1.01 * slope)[:-1] / rests(1.01 * slope)[1:]).min() < 1.7

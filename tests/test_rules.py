@@ -96,7 +96,7 @@ def test_rules_have_their_gradients(rule: Rule) -> None:
     (slope,) = torch.autograd.grad(first, start)
     direction = torch.from_numpy(np.random.default_rng(0).normal(size=len(start)))
     steps = (4e-6, 2e-6)  # far below a thousandth of a ligament, where the sum turns from one pair to another
-    rests = [abs(float(value((start + h * direction).detach()) - first) - h * float(slope @ direction)) for h in steps]
+    rests = [abs((value((start + h * direction).detach()) - first).item() - h * float(slope @ direction)) for h in steps]
     assert np.log2(rests[0] / rests[1]) > 1.9
 
 

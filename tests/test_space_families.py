@@ -77,12 +77,12 @@ def test_derivative_of_the_volume(family: Geometry) -> None:
 
     def rests(slope: float) -> Floats:
         moved = [family.points(design.detach() + h * direction) for h in steps]
-        return np.array([abs(float(volume(x, family.mesh) - base) - h * slope) for x, h in zip(moved, steps, strict=True)])
+        return np.array([abs((volume(x, family.mesh) - base).item() - h * slope) for x, h in zip(moved, steps, strict=True)])
 
     assert np.log2(rests(slope)[:-1] / rests(slope)[1:]).min() > 1.9
     assert np.log2(rests(1.01 * slope)[:-1] / rests(1.01 * slope)[1:]).min() < 1.7
     anew = family.rebuilt(design.detach())
-    assert signed_measures(anew.mesh.points, anew.mesh.cells).sum() == pytest.approx(float(base), rel=1e-12)
+    assert signed_measures(anew.mesh.points, anew.mesh.cells).sum() == pytest.approx(base.item(), rel=1e-12)
 
 
 def test_volume_of_struts_is_that_of_frusta() -> None:

@@ -112,7 +112,7 @@ def test_gradient_of_points_is_that_of_meshes_made_afresh(family: str, request: 
     weights = torch.from_numpy(rng.normal(size=geometry.mesh.points.shape))
     value = (weights * geometry.points(base)).sum()
     value.backward()
-    change = float((weights * geometry.points(other)).sum() - value)
+    change = ((weights * geometry.points(other)).sum() - value).item()
     assert float(base.grad @ (other - base.detach())) == pytest.approx(change, rel=1e-10)
     anew = geometry.rebuilt(other)
     assert anew.mesh.facets.keys() == geometry.mesh.facets.keys()

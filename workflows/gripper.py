@@ -176,7 +176,7 @@ def verify(run: Run, fine: Finger, bar: Bar, design: torch.Tensor, pressure: tor
         value.backward()  # type: ignore[no-untyped-call]
         assert leaf.grad is not None
         slopes.append(float(leaf.grad))
-        misfits.append(float(value) ** 0.5)
+        misfits.append(value.item() ** 0.5)
         certified &= response.outcome[0].record.certified
         step = -0.05 * np.sign(slopes[0]) * pressures[0]
         if len(slopes) > 1:
