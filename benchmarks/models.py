@@ -193,7 +193,7 @@ def order(remainders: Sequence[float], full: int, rounding: float) -> float:
 def cases(form: str, law: Law) -> Iterator[tuple[str, Case]]:
     """One for each load."""
     mesh = cellular(form)
-    upwards = (0.3, 1.0, 0.0)[: mesh.dim]
+    upwards = (0.3, 1.0, None)[: mesh.dim]
     loads = loads_of(mesh.dim)
     rollers = [("back", 2), ("front", 2)] if mesh.dim == 3 else []
     boundary = Boundary(("bottom",), [Drive("top", upwards, 20.0)], rollers, [load for load, _ in loads.values()])
