@@ -13,7 +13,7 @@ from mnnfem.fabricate.layers import heights, islands, outline_of, section
 from mnnfem.fabricate.part import Part
 from mnnfem.fabricate.process import PROCESSES, Process
 from mnnfem.fabricate.rays import Across, voids, walls
-from mnnfem.fabricate.surface import Sides, surface_findings
+from mnnfem.fabricate.surface import Sides, enclosed, surface_findings
 from mnnfem.fabricate.widths import Width, too_near, too_small, too_thin
 from mnnfem.mesh import Floats
 
@@ -44,7 +44,7 @@ def check(part: Part, process: Process) -> Checked:
     found = surface_findings(part.surface)
     if any(one.check in ("empty", "not a number") for one in found):
         return Checked(found)
-    measures = {"volume": float(part.surface.volume), **dict(zip("xyz", map(float, part.surface.extents), strict=True))}
+    measures = {"volume": enclosed(part.surface), **dict(zip("xyz", map(float, part.surface.extents), strict=True))}
     found += [*_unit(part), *_against_simulation(part), *_fits(part, process)]
     if any(one.check in ("open surface", "inside out", "orientation") for one in found):
         return Checked(found, measures)
@@ -72,7 +72,7 @@ def _unit(part: Part) -> list[Finding]:
 
 def _against_simulation(part: Part) -> list[Finding]:
     found = []
-    volume = float(part.surface.volume)
+    volume = enclosed(part.surface)
     if part.volume is not None and abs(volume - part.volume) > ALIKE * part.volume:
         what = f"The surface encloses {volume:.6g} mm^3, the simulated body {part.volume:.6g}: {volume / part.volume - 1:+.2%}"
         found.append(Finding.at("volume", what, NOWHERE, "make it from the design again, at the thickness that was simulated"))

@@ -30,6 +30,12 @@ def surface_findings(surface: trimesh.Trimesh) -> list[Finding]:
     return [*_faces(sides), *_edges(sides), *_points(sides), *_pieces(sides), *_crossed(sides)]
 
 
+def enclosed(surface: trimesh.Trimesh) -> float:
+    """What a surface encloses, mm^3; trimesh divides by it, and warns of one without volume."""
+    corners = np.asarray(surface.vertices)[np.asarray(surface.faces)]
+    return float(np.linalg.det(corners - np.asarray(surface.vertices)[:1]).sum() / 6) if len(corners) else 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class Sides:
     """Triangles (m, 3) of vertices (n, 3) mm, and what follows from them."""
