@@ -16,6 +16,7 @@ from mnnfem.body import Body
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.errors import InputError
 from mnnfem.extension import Extension
+from mnnfem.fabricate.mirrored import mirrored_surface
 from mnnfem.fields import FieldWriter
 from mnnfem.formulation import Formulation
 from mnnfem.geometry import Geometry, finer, least_areas
@@ -38,7 +39,7 @@ def body_of(mesh: Mesh, degree: int = 2) -> Body:
     return Body(mesh, RUBBER, boundary, comm=MPI.COMM_SELF, formulation=Formulation(degree=degree))
 
 
-@pytest.mark.parametrize("dim", [2, 3])
+@pytest.mark.parametrize("dim", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_cellular_body_of_blocks_is_that_of_simplices(dim: int) -> None:
     """Half as many elements of more freedom: energies that come near each other, from above."""
     blocks, simplices = porous(dim), star_pores(2, 1, solid=(), layers=2)
@@ -80,7 +81,7 @@ def test_a_design_moves_quadrilaterals_as_it_moves_triangles() -> None:
     assert Guard().breach(blocks.mesh, blocks.points(design).numpy()) is None
 
 
-@pytest.mark.parametrize(("dim", "degree"), [(2, 1), (2, 2), (3, 1), (3, 2)])
+@pytest.mark.parametrize(("dim", "degree"), [(2, 1), (2, 2), (3, 1), pytest.param(3, 2, marks=pytest.mark.slow)])
 def test_files_for_paraview_hold_the_elements_the_right_way_round(dim: int, degree: int, tmp_path: Path) -> None:
     mesh = porous(dim).mesh
     body = body_of(mesh, degree)
@@ -140,6 +141,7 @@ def test_what_is_for_simplices_alone_says_so() -> None:
         lambda: least_areas(blocks),
         lambda: Extension(blocks.mesh, np.unique(blocks.mesh.boundary())),
         lambda: body.carrier(body, blocks.mesh.points, blocks.mesh.points),
+        lambda: mirrored_surface(porous(3).mesh, porous(3).mesh.points),
         lambda: least_angles(porous(3).mesh.points, porous(3).mesh.cells),
     ):
         with pytest.raises(InputError, match=r"quadrilaterals|hexahedra"):

@@ -29,6 +29,7 @@ def boundary_surface(mesh: Mesh, points: Floats, plane: str = "", axis: int = 2)
     """
     if mesh.dim != 3:
         raise InputError("A plane body has no surface: write it as a prism, by `extrude.write_stl`.")
+    mesh.refuse_blocks("A printable surface")
     faces, vertices = mesh.boundary(), points
     if plane:
         seam = np.unique(mesh.facet(plane))
