@@ -15,9 +15,10 @@ from petsc4py import PETSc
 
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary, Drive, turn
+from mnnfem.density import negative_part
 from mnnfem.factor import Cholesky
 from mnnfem.material import NeoHookean
-from mnnfem.solid import Solid, negative_part
+from mnnfem.solid import Solid
 from mnnfem.stability import kick
 from mnnfem.state import State
 from mnnfem.tangent import Tangent
