@@ -9,7 +9,7 @@ import torch
 
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry, Motion
-from mnnfem.mesh import Floats, Ints, Mesh, signed_measures
+from mnnfem.mesh import Floats, Ints, Mesh, right_handed
 
 
 def extruded(geometry: Geometry, thickness: float, layers: int) -> Geometry:
@@ -89,6 +89,4 @@ def _cells(plane: Mesh, layers: int) -> Ints:
         columns = np.concatenate([plane.cells, plane.cells + len(plane.points)], axis=1)
         return np.concatenate([columns + len(plane.points) * k for k in range(layers)])
     cells = staircases(plane.cells, len(plane.points), layers)
-    inverted = signed_measures(_lift(plane.points, 1.0, layers + 1), cells) < 0
-    cells[inverted] = cells[inverted][:, [0, 1, 3, 2]]
-    return cells
+    return right_handed(_lift(plane.points, 1.0, layers + 1), cells)

@@ -13,7 +13,7 @@ from geometries.extruded import staircases
 from geometries.level_set import Surface, level_set
 from mnnfem.errors import InputError
 from mnnfem.geometry import Geometry, Linear
-from mnnfem.mesh import Floats, Ints, Mask, Mesh, signed_measures
+from mnnfem.mesh import Floats, Ints, Mask, Mesh, right_handed, signed_measures
 from mnnfem.parameters import alike
 
 # Where cells begin in x, y and z. Cut here, the sheet meets the box's faces at 45 degrees at least and its edges at 39, and
@@ -82,10 +82,8 @@ def gyroid(
     blocks = [sp.diags(directions[:, axis]) @ offsets for axis in range(3)]
     order = np.arange(directions.size).reshape(3, -1).T.ravel()
     motion = Linear(np.tile(middle, (layers + 1, 1)), sp.csr_matrix(sp.vstack(blocks).tocsr()[order]))
-    cells = staircases(sheet.triangles, len(middle), layers)
     thin = motion(torch.full((len(names),), 1e-3, dtype=torch.float64)).numpy()  # too thin for an element to be inverted
-    turned = signed_measures(thin, cells) < 0
-    cells[turned] = cells[turned][:, [0, 1, 3, 2]]
+    cells = right_handed(thin, staircases(sheet.triangles, len(middle), layers))
     if signed_measures(motion(torch.from_numpy(parameters.upper)).numpy(), cells).min() <= 0:
         raise InputError(
             f"A sheet {bounds[1]:g} cells thick would fold: take a lower upper bound, more layers or other divisions."

@@ -13,7 +13,6 @@ from mnnfem.errors import InputError, unknown_name
 from mnnfem.kinds import KINDS
 from mnnfem.mesh import Floats, Ints, Mask, Mesh, gmsh_model, read_gmsh
 
-SIDES = {(2, 2): ("line", 1), (3, 3): ("triangle", 2), (3, 4): ("quad", 3)}  # meshio, gmsh; by dimension and vertices
 POINT = 15  # in gmsh
 FACET, VERTEX = "facet ", "vertex "
 
@@ -72,7 +71,7 @@ def _write_vtu(path: Path, mesh: Mesh) -> None:
     marks = {FACET + name: len(mesh.cells) + numbers for name, numbers in members.items()}
     marks |= {VERTEX + name: ends[-1] - len(places) + np.array([k]) for k, name in enumerate(mesh.vertices)}
     data = {name: np.split(np.isin(np.arange(ends[-1]), marked).astype(np.uint8), ends[:-1]) for name, marked in marks.items()}
-    kinds = {id(mesh.cells): mesh.kind.meshio, id(facets): SIDES[mesh.dim, facets.shape[1]][0], id(places): "vertex"}
+    kinds = {id(mesh.cells): mesh.kind.meshio, id(facets): mesh.kind.side[0], id(places): "vertex"}
     blocks_named = [(kinds[id(block)], block) for block in blocks]
     meshio.write(path, meshio.Mesh(_space(mesh), blocks_named, cell_data=data))
 
@@ -94,7 +93,7 @@ def _read_vtu(path: Path) -> Mesh:
     cells = _cells_of(found, kind.meshio, [np.ones(len(block.data), dtype=bool) for block in found.cells])
     points = np.ascontiguousarray(found.points[:, : kind.dim], dtype=np.float64)
     vertices = {name: int(index[0, 0]) for name, index in marked(VERTEX, "vertex").items()}
-    return Mesh(points, cells, marked(FACET, SIDES[kind.dim, len(kind.facets[0])][0]), vertices)
+    return Mesh(points, cells, marked(FACET, kind.side[0]), vertices)
 
 
 def _cells_of(found: meshio.Mesh, kind: str, marks: Sequence[Mask]) -> Ints:
@@ -120,7 +119,7 @@ def _write_msh(path: Path, mesh: Mesh) -> None:
         for number in range(len(patterns)):
             parts.append(model.addDiscreteEntity(mesh.dim - 1))
             own = facets[pattern_of.ravel() == number] + 1
-            model.mesh.addElementsByType(parts[-1], SIDES[mesh.dim, facets.shape[1]][1], [], own.ravel())
+            model.mesh.addElementsByType(parts[-1], mesh.kind.side[1], [], own.ravel())
         for column, name in enumerate(names):
             model.addPhysicalGroup(
                 mesh.dim - 1, [part for part, has in zip(parts, patterns, strict=True) if has[column]], name=name

@@ -16,6 +16,7 @@ class Kind:
     facets      vertices of each, the element on their left, or their normals pointing out
     corners     the simplices whose measures, times d!, are its Jacobians where these have their least value
     dolfinx     its vertices in the order of dolfinx, which counts along the axes
+    mirrored    the same element, the other way round
     meshio, gmsh   name and number of the kind there
     """
 
@@ -25,6 +26,7 @@ class Kind:
     facets: Numbers
     corners: Numbers
     dolfinx: tuple[int, ...]
+    mirrored: tuple[int, ...]
     meshio: str
     gmsh: int
 
@@ -33,8 +35,14 @@ class Kind:
         """Whether it is a triangle or a tetrahedron."""
         return len(self.corners) == 1
 
+    @property
+    def side(self) -> tuple[str, int]:
+        """Name in meshio and number in gmsh of its facets' kind."""
+        return SIDES[self.dim, len(self.facets[0])]
 
-TRIANGLE = Kind("triangle", "triangles", 2, ((1, 2), (2, 0), (0, 1)), ((0, 1, 2),), (0, 1, 2), "triangle", 2)
+
+SIDES = {(2, 2): ("line", 1), (3, 3): ("triangle", 2), (3, 4): ("quad", 3)}  # by dimension and vertices
+TRIANGLE = Kind("triangle", "triangles", 2, ((1, 2), (2, 0), (0, 1)), ((0, 1, 2),), (0, 1, 2), (0, 2, 1), "triangle", 2)
 QUADRILATERAL = Kind(
     name="quadrilateral",
     plural="quadrilaterals",
@@ -42,6 +50,7 @@ QUADRILATERAL = Kind(
     facets=((0, 1), (1, 2), (2, 3), (3, 0)),
     corners=((0, 1, 3), (1, 2, 0), (2, 3, 1), (3, 0, 2)),
     dolfinx=(0, 1, 3, 2),
+    mirrored=(0, 3, 2, 1),
     meshio="quad",
     gmsh=3,
 )
@@ -52,6 +61,7 @@ TETRAHEDRON = Kind(
     facets=((1, 2, 3), (0, 3, 2), (0, 1, 3), (0, 2, 1)),
     corners=((0, 1, 2, 3),),
     dolfinx=(0, 1, 2, 3),
+    mirrored=(0, 1, 3, 2),
     meshio="tetra",
     gmsh=4,
 )
@@ -71,6 +81,7 @@ HEXAHEDRON = Kind(
         (7, 6, 4, 3),
     ),
     dolfinx=(0, 1, 3, 2, 4, 5, 7, 6),
+    mirrored=(4, 5, 6, 7, 0, 1, 2, 3),
     meshio="hexahedron",
     gmsh=5,
 )

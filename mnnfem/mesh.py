@@ -19,12 +19,6 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 MEASURE = {2: "area", 3: "volume"}
-MIRRORED = {  # the same element, the other way round
-    "triangle": [0, 2, 1],
-    "quadrilateral": [0, 3, 2, 1],
-    "tetrahedron": [0, 1, 3, 2],
-    "hexahedron": [4, 5, 6, 7, 0, 1, 2, 3],
-}
 
 
 @dataclass(frozen=True, eq=False)  # by identity, so that what is made of a mesh can be kept
@@ -126,6 +120,13 @@ def least_measures(points: Floats, cells: Ints) -> Floats:
     return least
 
 
+def right_handed(points: Floats, cells: Ints) -> Ints:
+    """The elements (m, k), those of negative measure turned the other way round."""
+    inverted = signed_measures(points, cells)[:, None] < 0
+    turned: Ints = np.where(inverted, cells[:, KINDS[points.shape[1], cells.shape[1]].mirrored], cells)
+    return turned
+
+
 def _simplices(points: Floats, cells: Ints) -> Floats:
     sides = points[cells[:, 1:]] - points[cells[:, :1]]
     with np.errstate(invalid="ignore"):  # a point that is not a number gives no number, and no noise
@@ -179,12 +180,9 @@ def read_gmsh() -> tuple[Mesh, Ints]:
         name = gmsh.model.getPhysicalName(group_dim, group)
         entities = gmsh.model.getEntitiesForPhysicalGroup(group_dim, group)
         if group_dim == dim - 1:
-            sides = {(2, 2): 1, (3, 3): 2, (3, 4): 3}[dim, len(kind.facets[0])]
-            elements = [gmsh.model.mesh.getElementsByType(sides, entity)[1] for entity in entities]
+            elements = [gmsh.model.mesh.getElementsByType(kind.side[1], entity)[1] for entity in entities]
             facets[name] = np.searchsorted(used, np.concatenate(elements).reshape(-1, len(kind.facets[0])).astype(np.int64))
         elif group_dim == 0:
             vertices[name] = int(np.searchsorted(used, gmsh.model.mesh.getElementsByType(15, entities[0])[1])[0])
     cells = np.searchsorted(used, connectivity.astype(np.int64)).reshape(-1, len(kind.dolfinx))
-    inverted = signed_measures(points, cells) < 0
-    cells[inverted] = cells[inverted][:, MIRRORED[kind.name]]
-    return Mesh(np.ascontiguousarray(points), cells, facets, vertices), used
+    return Mesh(np.ascontiguousarray(points), right_handed(points, cells), facets, vertices), used

@@ -43,7 +43,7 @@ def draw_mesh(axes: Axes, mesh: Mesh, lines: float = 0.3) -> None:
         return
     plain = matplotlib.colors.ListedColormap([BODY])
     axes.tripcolor(*mesh.points.T, mesh.triangles, np.zeros(len(mesh.triangles)), cmap=plain)
-    axes.triplot(*mesh.points.T, mesh.cells, color="#9aa8b5", linewidth=lines)
+    axes.triplot(*mesh.points.T, mesh.triangles, color="#9aa8b5", linewidth=lines)
     axes.add_collection(LineCollection(list(mesh.points[boundary]), colors=INK, linewidths=3 * lines))
 
 

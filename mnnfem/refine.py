@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mnnfem.mesh import Floats, Ints, Mesh, signed_measures
+from mnnfem.mesh import Floats, Ints, Mesh, right_handed
 
 # Corners 0..d, then middles of the edges in the order of PAIRS.
 PAIRS = {2: ((0, 1), (0, 2), (1, 2)), 3: ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))}
@@ -50,9 +50,7 @@ def _tetrahedra(whole: Ints, nodes: Floats) -> Ints:
     axis = np.take_along_axis(whole, np.array(DIAGONALS)[shortest], axis=1)
     inner = [np.column_stack([axis, ring[:, k], ring[:, (k + 1) % 4]]) for k in range(4)]
     cells: Ints = np.stack([*whole[:, CORNERS].swapaxes(0, 1), *inner], axis=1).reshape(-1, 4)
-    inverted = signed_measures(nodes, cells) < 0
-    cells[inverted] = cells[inverted][:, [0, 1, 3, 2]]
-    return cells
+    return right_handed(nodes, cells)
 
 
 def _cut(facet: Ints, edges: Ints, count: int) -> Ints:

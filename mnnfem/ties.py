@@ -27,11 +27,12 @@ class Ties:
 
     def __init__(self, periodic: Periodic, mesh: Mesh, nodes: Floats, on: dict[str, Mask]) -> None:
         dim, count = mesh.dim, len(nodes)
-        root, cells = self._roots(periodic, mesh, nodes, on)
+        self.lattice, self._pairs = periodic.lattice(mesh), periodic.partners(mesh)
+        root, cells = self._roots(periodic, self.lattice, nodes, on)
         kept = np.flatnonzero(root == np.arange(count))
         number = np.full(count, -1)
         number[kept] = np.arange(len(kept))
-        offsets = cells @ periodic.lattice(mesh)
+        offsets = cells @ self.lattice
         moved, along = np.nonzero(offsets)
         self.size = dim * (len(kept) + dim)
         blocks = [sp.csr_matrix((np.ones(count), (np.arange(count), number[root])), (count, len(kept) + dim))]
@@ -48,16 +49,14 @@ class Ties:
         self.lifts = np.zeros((len(periodic.strains), self.size))
         for row, strain in zip(self.lifts, periodic.strains, strict=True):
             row[gradient[strain.entry]] = 1.0
-        self._pairs = [(ours, theirs) for ours, theirs in periodic.partners(mesh)]
-        self.lattice = periodic.lattice(mesh)
         self._tie: PETSc.Mat | None = None
         self._reduced: PETSc.Mat | None = None
 
     @staticmethod
-    def _roots(periodic: Periodic, mesh: Mesh, nodes: Floats, on: dict[str, Mask]) -> tuple[Ints, Floats]:
+    def _roots(periodic: Periodic, lattice: Floats, nodes: Floats, on: dict[str, Mask]) -> tuple[Ints, Floats]:
         """The node (n,) that each repeats, itself or another, and by how many of the lattice's vectors, (n, pairs)."""
         root, cells = np.arange(len(nodes)), np.zeros((len(nodes), len(periodic.pairs)))
-        for k, ((a, b), vector) in enumerate(zip(periodic.pairs, periodic.lattice(mesh), strict=True)):
+        for k, ((a, b), vector) in enumerate(zip(periodic.pairs, lattice, strict=True)):
             ours, theirs = np.flatnonzero(on[b]), np.flatnonzero(on[a])
             repeated = theirs[matched(nodes[ours] - vector, nodes[theirs], (b, a))]
             for node, of in zip(ours, repeated, strict=True):

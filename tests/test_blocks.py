@@ -9,6 +9,7 @@ import pytest
 import pyvista
 import torch
 from mpi4py import MPI
+from PIL import Image
 
 from geometries.extruded import extruded
 from geometries.star_pores import star_pores
@@ -22,6 +23,7 @@ from mnnfem.formulation import Formulation
 from mnnfem.geometry import Geometry, finer, least_areas
 from mnnfem.guard import Guard
 from mnnfem.mesh import Mesh, least_measures, signed_measures
+from mnnfem.meshfigure import mesh_figure
 from mnnfem.quality import least_angles, mean_ratios
 from mnnfem.rubbers import IsochoricNeoHookean
 from tests.conftest import as_geometry, squares, strip
@@ -100,6 +102,12 @@ def test_files_for_paraview_hold_the_elements_the_right_way_round(dim: int, degr
     edges = [*around, *((a + 4, b + 4) for a, b in around), *((k, k + 4) for k in range(4))] if dim == 3 else around
     for number, (a, b) in enumerate(edges if degree == 2 else []):
         assert nodes[:, corners + number] == pytest.approx(0.5 * (nodes[:, a] + nodes[:, b]), abs=1e-4)
+
+
+def test_a_mesh_of_quadrilaterals_is_drawn(tmp_path: Path) -> None:
+    mesh_figure(tmp_path / "mesh.png", porous().mesh, "panel")
+    with Image.open(tmp_path / "mesh.png") as picture:
+        assert np.asarray(picture.convert("L")).std() > 5
 
 
 def test_volumes_of_warped_hexahedra_are_exact() -> None:

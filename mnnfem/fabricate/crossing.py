@@ -34,7 +34,7 @@ def crossings(vertices: Floats, faces: Ints) -> tuple[Ints, Floats]:
 def heights_of(corners: Floats) -> Floats:
     """Heights (k,) mm of triangles (k, 3, 3) above their longest edge."""
     longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)
-    heights: Floats = np.linalg.norm(_normals(corners), axis=1) / np.maximum(longest, 1e-300)
+    heights: Floats = np.linalg.norm(normals_of(corners), axis=1) / np.maximum(longest, 1e-300)
     return heights
 
 
@@ -70,7 +70,7 @@ def _meet(vertices: Floats, a: Ints, b: Ints, touch: float) -> tuple[Mask, Float
 
 def _through(start: Floats, end: Floats, corners: Floats, touch: float) -> tuple[Mask, Floats]:
     """Whether segments (k, 3) pass from one side of triangles (k, 3, 3) to the other within them, and where."""
-    normal = _normals(corners)
+    normal = normals_of(corners)
     twice = np.linalg.norm(normal, axis=1)
     heights = [((point - corners[:, 0]) * normal).sum(axis=1) / twice for point in (start, end)]
     apart = heights[0] - heights[1]
@@ -87,7 +87,7 @@ def _through(start: Floats, end: Floats, corners: Floats, touch: float) -> tuple
 
 def _flat(a: Floats, b: Floats, touch: float) -> Mask:
     """Whether triangles (k, 3, 3) lie in one plane."""
-    normal = _normals(a)
+    normal = normals_of(a)
     height = np.einsum("kvd,kd->kv", b - a[:, :1], normal / np.linalg.norm(normal, axis=1, keepdims=True))
     flat: Mask = (np.abs(height) <= touch).all(axis=1)
     return flat
@@ -97,7 +97,7 @@ def _overlap(a: Floats, b: Floats, touch: float) -> Mask:
     """Whether triangles (k, 3, 3) in one plane share area: no edge of either has them on its two sides."""
     parted = np.zeros(len(a), dtype=bool)
     for one in (a, b):
-        normal = _normals(one)
+        normal = normals_of(one)
         for k in range(3):
             across = np.cross(one[:, (k + 1) % 3] - one[:, k], normal)
             out = across / np.linalg.norm(across, axis=1, keepdims=True)
@@ -107,6 +107,6 @@ def _overlap(a: Floats, b: Floats, touch: float) -> Mask:
     return ~parted
 
 
-def _normals(corners: Floats) -> Floats:
+def normals_of(corners: Floats) -> Floats:
     """Normals (k, 3) of triangles (k, 3, 3), twice their area long."""
     return np.asarray(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), dtype=np.float64)

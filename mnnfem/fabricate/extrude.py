@@ -9,7 +9,7 @@ import shapely
 import trimesh
 
 from mnnfem.errors import InputError
-from mnnfem.mesh import Floats, Mesh, signed_measures
+from mnnfem.mesh import Floats, Mesh, right_handed, signed_measures
 
 
 def prism(mesh: Mesh, points: Floats, thickness: float) -> trimesh.Trimesh:
@@ -37,10 +37,7 @@ def meshed(polygon: shapely.Polygon) -> Mesh:
     """A polygon as triangles between its corners, without others, so that it can be drawn out as a body can."""
     triangles = shapely.get_coordinates(shapely.constrained_delaunay_triangles(polygon)).reshape(-1, 4, 2)[:, :3]
     found, cells = np.unique(triangles.reshape(-1, 2), axis=0, return_inverse=True)
-    cells = cells.reshape(-1, 3)
-    turned = signed_measures(found, cells) < 0
-    cells[turned] = cells[turned][:, [0, 2, 1]]
-    return Mesh(found, cells, {})
+    return Mesh(found, right_handed(found, cells.reshape(-1, 3)), {})
 
 
 def printable(solid: trimesh.Trimesh, volume: float, what: str) -> trimesh.Trimesh:

@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 import trimesh
 
+from mnnfem.fabricate.crossing import normals_of
 from mnnfem.mesh import Floats
 
 NUDGE = 1e-7  # of the height: a cut does not pass through a vertex
@@ -57,7 +58,7 @@ def outline_of(surface: trimesh.Trimesh) -> shapely.Polygon | None:
     corners = vertices[np.asarray(surface.faces)]
     low, high = vertices[:, 2].min(), vertices[:, 2].max()
     near = 1e-5 * np.ptp(vertices, axis=0).max()
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = normals_of(corners)
     walls = np.abs(normals[:, 2]) < 1e-5 * np.linalg.norm(normals, axis=1)
     ends = (np.abs(corners[:, :, 2] - low) < near).all(axis=1) | (np.abs(corners[:, :, 2] - high) < near).all(axis=1)
     if high - low < near or not (walls | ends).all():

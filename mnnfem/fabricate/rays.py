@@ -11,6 +11,7 @@ from vtkmodules.util.numpy_support import numpy_to_vtk, numpy_to_vtkIdTypeArray
 from vtkmodules.vtkCommonCore import mutable, vtkPoints
 from vtkmodules.vtkCommonDataModel import vtkCellArray, vtkPolyData, vtkStaticCellLocator
 
+from mnnfem.fabricate.crossing import normals_of
 from mnnfem.mesh import Floats, Ints
 
 FACING = np.cos(np.radians(30.0))  # two sides face each other where they are nearer to parallel; edges of 30 degrees are sharp
@@ -48,7 +49,7 @@ def voids(surface: trimesh.Trimesh) -> Across:
 def _across(surface: trimesh.Trimesh, side: float) -> Across:
     vertices, faces = np.asarray(surface.vertices, dtype=np.float64), np.asarray(surface.faces, dtype=np.int64)
     corners = vertices[faces]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = normals_of(corners)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-300)
     size = float(np.ptp(vertices, axis=0).max())
     start = corners.mean(axis=1) + START * size * side * normals
