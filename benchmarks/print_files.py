@@ -1,6 +1,6 @@
 """Files for machines, of every family: strict, read again with their volume, the same twice, and proven by PrusaSlicer.
 
-The slicer comes with MNNFEM_SLICER=1 ./run; without it that part is left out, and a sentence says so.
+The slicer comes with MNNFEM_WITH=slicer ./run; without it that part is left out, and a sentence says so.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def of_family(part: Part) -> tuple[dict[str, float], dict[str, bool]]:
 def measure() -> tuple[dict[str, float], list[str]]:
     """Figures by name, and the bars missed."""
     if not slicer():
-        print("PrusaSlicer is not installed, so nothing is sliced: MNNFEM_SLICER=1 ./run has it.", file=sys.stderr)
+        print("PrusaSlicer is not installed, so nothing is sliced: MNNFEM_WITH=slicer ./run has it.", file=sys.stderr)
     every: dict[str, float] = {}
     missed = []
     for name, make in SHOWN.items():

@@ -1,13 +1,16 @@
 # shellcheck shell=bash
 # Choose and make the environment; sourced by ../run when there is none yet.
-# Uses project, base, host, kind, env, place, say and fail of ../run, and enter.sh.
+# Uses project, more, base, host, kind, env, place, say and fail of ../run, and enter.sh.
 # shellcheck disable=SC2154
 
 as_root() { if [ "$EUID" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 may_be_root() { as_root true 2>/dev/null; }
-debian_packages() {
-    local lists=("$project/environment/debian.txt")
-    if [ "${MNNFEM_SLICER:-0}" != 0 ]; then lists+=("$project/environment/slicer.txt"); fi
+# The names in the lists of one kind, debian or pip: the usual list and what MNNFEM_WITH adds.
+packages() {
+    local list lists=("$project/environment/$1.txt")
+    for list in "${more[@]}"; do
+        case $list in *."$1.txt") lists+=("$list") ;; esac
+    done
     sed 's/#.*//' "${lists[@]}" | xargs
 }
 
@@ -101,8 +104,9 @@ with open(env + "/constraints.txt", "w") as file:
         except importlib.metadata.PackageNotFoundError:
             pass
 ' "$env"
+    # shellcheck disable=SC2046
     logged "$@" env PIP_USER=0 "$env/venv/bin/python" -m pip install --no-input --progress-bar off \
-        --constraint "$env/constraints.txt" --requirement "$project/environment/pip.txt"
+        --constraint "$env/constraints.txt" $(packages pip)
     console_script "$env/venv/bin"
 }
 
@@ -127,7 +131,7 @@ make_conda() {
 
 make_apt() {
     # shellcheck disable=SC2046
-    apt_install $(debian_packages)
+    apt_install $(packages debian)
     activate
     make_venv /usr/bin/python3
 }
@@ -159,7 +163,7 @@ bootstrap() {   # bootstrap SUITE DIRECTORY
     local mmdebstrap=(mmdebstrap --verbose --variant=minbase
         --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Check-Valid-Until "false"'
         --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/'{doc,man,locale}'/*'
-        --include="$(debian_packages)" --skip=output/dev)
+        --include="$(packages debian)" --skip=output/dev)
     local mirror=http://deb.debian.org/debian
     if [ "$EUID" = 0 ]; then
         # its mounts are not the host's, so none can be left over

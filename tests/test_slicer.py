@@ -73,5 +73,5 @@ def test_repairs_and_a_slicer_without_layers_are_told(square: Part, tmp_path: Pa
 
 def test_without_a_slicer_one_sentence(square: Part, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(InputError, match=r"PrusaSlicer is not installed.*MNNFEM_SLICER=1"):
+    with pytest.raises(InputError, match=r"PrusaSlicer is not installed.*MNNFEM_WITH=slicer"):
         prove(square)

@@ -72,7 +72,7 @@ def prove(part: Part, layer: float = 0.0) -> Proof:
     program = slicer()
     if program is None:
         raise InputError(
-            "PrusaSlicer is not installed, so nothing is proven by slicing: MNNFEM_SLICER=1 ./run has it, on Debian the "
+            "PrusaSlicer is not installed, so nothing is proven by slicing: MNNFEM_WITH=slicer ./run has it, on Debian the "
             "package prusa-slicer."
         )
     height, side = part.thickness, ROOM * float(max(part.surface.extents[:2]))
