@@ -23,18 +23,19 @@ def overlap_penalty(
     displacement: torch.Tensor,
     clearance: float = 0.0,
     middles: torch.Tensor | None = None,
+    crease: float = CREASE,
 ) -> torch.Tensor:
     r"""How far walls are from keeping a clearance, how deep they have passed, and how near they are to creasing: (b,) mm^3.
 
-        P = sum_v l_v max(0, t_v - g_v)^2 + sum_e l_e (PRESSED clearance max(0, CREASE - s_e))^2  ->  integrals along the wall,
+        P = sum_v l_v max(0, t_v - g_v)^2 + sum_e l_e (PRESSED clearance max(0, crease - s_e))^2  ->  integrals along the wall,
         t_v = min(clearance, NARROWED G_v),
 
     over the points v along the boundary that face another wall across a void: g_v is the distance from it, less than 0
     inside its material, at x = points + displacement, and G_v the width of the void between the same two places at rest. l_v
     is half of the two chords at v in `mesh.points`, a fixed weight. Of two walls that meet, both count. s_e is the length of
     chord e over that at rest: rubber's free surface loses its stability to wrinkles at 0.54 (Biot 1963) and to creases at 0.65
-    (Hong, Zhao and Suo 2009), folds that only a finer mesh shows. With no clearance P is the integral of the depth squared of
-    what has passed, and 0 where nothing has.
+    (Hong, Zhao and Suo 2009), folds that only a finer mesh shows, and first where a wall has a corner. With no clearance P is
+    the integral of the depth squared of what has passed, and 0 where nothing has.
 
     Edges are parabolas through their middles, seen as chords; straight, and seen at their vertices alone, without middles:
     then what has passed in the bulge of an edge, on a coarse mesh 1 mm and more, costs nothing.
@@ -52,14 +53,16 @@ def overlap_penalty(
     ends = points[torch.from_numpy(walls_of(mesh).edges)]
     return torch.stack(
         [
-            _penalty(mesh, points, points + moved, None if middles is None else ends.mean(dim=1) + middles[k], clearance)
+            _penalty(
+                mesh, points, points + moved, None if middles is None else ends.mean(dim=1) + middles[k], clearance, crease
+            )
             for k, moved in enumerate(displacement)
         ]
     )
 
 
 def _penalty(
-    mesh: Mesh, points: torch.Tensor, deformed: torch.Tensor, middles: torch.Tensor | None, clearance: float
+    mesh: Mesh, points: torch.Tensor, deformed: torch.Tensor, middles: torch.Tensor | None, clearance: float, crease: float
 ) -> torch.Tensor:
     curved = () if middles is None else (middles.detach().numpy(), CHORD, LEAST)
     course = course_of(walls_of(mesh), deformed.detach().numpy(), *curved)
@@ -78,7 +81,7 @@ def _penalty(
     made = _places(course, torch.from_numpy(mesh.points), None)
     length = _lengths(course, made)
     weight = 0.5 * (length + length[torch.from_numpy(course.before)])
-    pressed = (CREASE - _lengths(course, now) / _lengths(course, rest)).clamp(min=0)
+    pressed = (crease - _lengths(course, now) / _lengths(course, rest)).clamp(min=0)
     return weight[rows] @ short.square() + length @ (PRESSED * clearance * pressed).square()
 
 

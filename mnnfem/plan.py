@@ -18,6 +18,7 @@ from mnnfem.geometry import Geometry
 from mnnfem.guard import Guard
 from mnnfem.material import Law, NeoHookean
 from mnnfem.mesh import Mesh
+from mnnfem.penalty import CREASE
 from mnnfem.plant import Plant
 from mnnfem.settings import setting
 from mnnfem.task import Watched
@@ -43,6 +44,7 @@ class Settings:
     fine_rate: float = setting(0.2, "rates of these steps over those before", low=0, high=1)
     overlap_penalty: float = setting(0.05, "weight of walls that come too near each other: error per mm^3", low=0)
     clearance: float = setting(2.0, "how near that is", unit="mm", low=0, high=100)
+    crease: float = setting(CREASE, "share of its length below which a wall counts as near to creasing", low=0, high=1)
     least_quality: float = setting(Guard.quality, "elements moved below it (mean ratio) are meshed anew", low=0, high=0.5)
     most_failed: float = setting(0.5, "share of a step's samples without an equilibrium that ends the run", low=0, high=1)
     ranks_per_sample: int = setting(1, "under mpirun: ranks over which each sample's mesh is spread", low=1)
@@ -69,6 +71,7 @@ class Settings:
             ramp=self.ramp,
             overlap_weight=self.overlap_penalty,
             clearance=self.clearance,
+            crease=self.crease,
             most_failed=self.most_failed,
         )
 

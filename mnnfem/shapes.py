@@ -49,6 +49,24 @@ def normalised(outline: torch.Tensor) -> torch.Tensor:
     return centred / _size(centred)
 
 
+def upright(outline: torch.Tensor) -> torch.Tensor:
+    r"""The same closed outlines (b, k, 2), turned and begun where every turn and every start of one gives the same points.
+
+    In complex numbers and with Fourier coefficients c_n, a turn by p and a start further on by s make c_n exp(i (p + n s)) of
+    c_n. Here c_1 and c_-1 become real and positive, so that the longest axis of their ellipse lies along x and the outline
+    begins at its end, and of the two ends the one for which the real part of c_2 + c_-2 is positive.
+    """
+    count = outline.shape[1]
+    modes = torch.fft.fft(torch.view_as_complex(outline.contiguous()))
+    numbers = torch.fft.fftfreq(count, 1 / count, dtype=torch.float64)
+    first, last = modes[:, 1].angle(), modes[:, -1].angle()
+    turn, start = -(first + last) / 2, (last - first) / 2
+    modes = modes * torch.exp(1j * (turn[:, None] + start[:, None] * numbers))
+    flipped = (modes[:, 2] + modes[:, -2]).real < 0
+    modes = torch.where(flipped[:, None], modes * torch.exp(1j * math.pi * (1 + numbers)), modes)
+    return torch.view_as_real(torch.fft.ifft(modes))
+
+
 @dataclass(frozen=True)
 class Match:
     """Distances (b,) of outlines to their targets, and the targets as they lie best on them, (b, k, 2) and normalised."""
@@ -109,8 +127,8 @@ class ShapeMatching:
         return outlines((angle.cos() * first + angle.sin() * second).exp(), len(self.points))
 
     def features(self, targets: torch.Tensor) -> torch.Tensor:
-        """What the network sees: every coordinate."""
-        return targets.flatten(1)
+        """What the network sees: every coordinate of the `upright` target, since its turn and its start do not matter."""
+        return upright(targets).flatten(1)
 
     def errors(self, response: Response, targets: torch.Tensor) -> torch.Tensor:
         """Error of each sample (b,) against targets (b, k, 2)."""

@@ -13,7 +13,7 @@ from mnnfem.autoencoder import Autoencoder
 from mnnfem.bridge import Response, Starts
 from mnnfem.dealt import dealt
 from mnnfem.errors import EquilibriumError, InputError, TrainingStopped
-from mnnfem.penalty import overlap_penalty
+from mnnfem.penalty import CREASE, overlap_penalty
 from mnnfem.plant import Renewal
 from mnnfem.task import Task
 
@@ -71,7 +71,8 @@ class Schedule:
 
     network_rate, design_rate, readout_rate   Adam's at the start; they decay along a cosine. design_rate 0 freezes the geometry
     ramp              share of the iterations over which the controls' bounds open from FIRST_OPENING
-    overlap_weight    of the mean `overlap_penalty` in what Adam sees;  clearance of that penalty, mm
+    overlap_weight    of the mean `overlap_penalty` in what Adam sees;  clearance of that penalty, mm;
+    crease            and the share of its length at rest below which it counts a wall as near to creasing
     most_failed       share of a batch without an equilibrium above which training stops
     """
 
@@ -83,6 +84,7 @@ class Schedule:
     ramp: float = 0.0
     overlap_weight: float = 0.0
     clearance: float = 0.0
+    crease: float = CREASE
     most_failed: float = 1.0
 
 
@@ -155,11 +157,11 @@ def _set_rates(optimiser: torch.optim.Adam, model: Autoencoder, schedule: Schedu
 def _penalty(model: Autoencoder, response: Response, schedule: Schedule) -> torch.Tensor:
     if not schedule.overlap_weight:
         return torch.zeros(())
-    mesh, clearance = model.geometry.mesh, schedule.clearance
+    mesh, clearance, crease = model.geometry.mesh, schedule.clearance, schedule.crease
     curved = () if response.middles is None else (response.middles,)
 
     def penalty(points: torch.Tensor, moved: torch.Tensor, *middles: torch.Tensor) -> torch.Tensor:
-        return overlap_penalty(mesh, points, moved[None], clearance, middles[0][None] if middles else None)[0]
+        return overlap_penalty(mesh, points, moved[None], clearance, middles[0][None] if middles else None, crease)[0]
 
     each = dealt(model.plant.ensemble, penalty, response.points, (response.displacement, *curved))
     return schedule.overlap_weight * each.mean()

@@ -9,14 +9,14 @@ import torch
 from mnnfem.clearance import facing_points
 from mnnfem.course import course_of
 from mnnfem.mesh import Mesh
-from mnnfem.penalty import overlap_penalty
+from mnnfem.penalty import CREASE, overlap_penalty
 from mnnfem.walls import walls_of
 from tests.test_contact import frame, sines
 
 
-def penalty(mesh: Mesh, moved: np.ndarray, clearance: float) -> float:
+def penalty(mesh: Mesh, moved: np.ndarray, clearance: float, share: float = CREASE) -> float:
     displacement = torch.from_numpy(moved - mesh.points)[None]
-    return overlap_penalty(mesh, torch.from_numpy(mesh.points), displacement, clearance).item()
+    return overlap_penalty(mesh, torch.from_numpy(mesh.points), displacement, clearance, crease=share).item()
 
 
 def squeezed(mesh: Mesh, low: float, high: float, height: float) -> np.ndarray:
@@ -57,7 +57,9 @@ def test_walls_pressed_shorter_than_they_bear_cost_what_they_lack() -> None:
     moved = mesh.points * [1.0, 0.5]
     height = float(np.ptp(mesh.points[:, 1]))
     assert penalty(mesh, moved, 1.0) == pytest.approx(2 * (height + 4.0) * (4 * 0.1) ** 2, rel=1e-9)
-    assert penalty(mesh, mesh.points * [1.0, 0.61], 1.0) == 0.0
+    less = mesh.points * [1.0, 0.61]
+    assert penalty(mesh, less, 1.0) == 0.0
+    assert penalty(mesh, less, 1.0, 0.7) == pytest.approx(2 * (height + 4.0) * (4 * 0.09) ** 2, rel=1e-9)
 
 
 def test_walls_on_two_sides_of_a_ligament_do_not_face_each_other() -> None:

@@ -10,7 +10,7 @@ import torch
 
 from geometries.star_curve import perimeter
 from mnnfem.bridge import Response
-from mnnfem.shapes import ShapeMatching, fields, match, normalised, outlines
+from mnnfem.shapes import ShapeMatching, fields, match, normalised, outlines, upright
 from mnnfem.task import BEYOND, Rotation, Task, Translation, spread
 from mnnfem.trainer import opening
 
@@ -192,6 +192,24 @@ def test_outlines_are_even_in_arc_length_and_normalised() -> None:
     circle = outlines(torch.full((1, 720), 7.0, dtype=torch.float64), 48)[0]
     angle = torch.arange(48, dtype=torch.float64) * (2 * math.pi / 48)
     assert torch.allclose(circle, torch.stack([angle.cos(), angle.sin()], dim=1), atol=1e-9)
+
+
+@pytest.mark.parametrize("degrees", [3.0, 90.0, 180.0, 251.0])
+def test_the_network_sees_a_shape_without_its_turn_and_its_first_point(degrees: float) -> None:
+    shapes = torch.cat([random_outline(seed) for seed in range(6)])
+    other = turned(shapes, degrees).roll(17, dims=1).contiguous()
+    assert SHAPES.features(other).numpy() == pytest.approx(SHAPES.features(shapes).numpy(), abs=1e-12)
+    seen = upright(shapes)
+    dense = [torch.view_as_complex(one).numpy() for one in (seen.contiguous(), shapes)]
+    powers = [np.abs(np.fft.fft(one, axis=1)) for one in dense]
+    assert powers[0] == pytest.approx(powers[1], abs=1e-12)  # the same curve
+    assert float((SHAPES.features(shapes[:3]) - SHAPES.features(shapes[3:])).abs().max()) > 0.1
+
+
+def test_an_upright_ellipse_lies_along_x_and_begins_at_its_end() -> None:
+    angle = torch.arange(48, dtype=torch.float64) * (2 * math.pi / 48)
+    pointed = torch.stack([2 * angle.cos() + 0.2 * (2 * angle).cos(), angle.sin()], dim=1)[None]
+    assert upright(turned(pointed, 77.0).roll(9, dims=1).contiguous()).numpy() == pytest.approx(pointed.numpy(), abs=1e-12)
 
 
 def test_doing_nothing_costs_what_the_shapes_of_the_reference_cost() -> None:

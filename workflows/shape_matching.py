@@ -23,7 +23,7 @@ EXAMPLES = """examples:
   ./run python workflows/shape_matching.py                      minutes on 2 cores
   ./run python workflows/shape_matching.py --frozen-geometry    the ablation: network only
   ./run python workflows/shape_matching.py --scale paper --out runs/shape_matching/paper
-                                                                1000 steps of 8 targets, 30 on a finer mesh
+                                                                600 steps of 8 targets, 30 on a finer mesh
 """
 INWARD = {"left": (1.0, 0.0), "right": (-1.0, 0.0), "bottom": (0.0, 1.0), "top": (0.0, -1.0)}
 FRAMES, FILM_SEED = 48, 7
@@ -42,7 +42,7 @@ class ShapeSettings(Settings):
     corners: float = setting(0.2, "how far corners of cells may be moved, as a design; 0: not", unit="cells", low=0, high=0.45)
 
 
-PRESETS = {"paper": {"iterations": 1000, "batch": 8, "fine_iterations": 30, "design_rate": 0.03}}
+PRESETS = {"paper": {"iterations": 600, "batch": 8, "fine_iterations": 30, "design_rate": 0.03}}
 
 
 def experiment(settings: ShapeSettings) -> Experiment:
