@@ -30,6 +30,7 @@ from mnnfem.errors import EquilibriumError
 from mnnfem.experiment import LEARNED, train_arm
 from mnnfem.mesh import Floats, Mesh
 from mnnfem.plan import Experiment, Makers
+from mnnfem.progress import Progress
 from mnnfem.runfolder import RunFolder
 from mnnfem.settings import parse, run_main
 from mnnfem.warmstart import CAPACITY
@@ -92,7 +93,7 @@ class Faulty(Body):
         super().check(points, controls, material)
         self.samples.ask(controls)
 
-    def solve(self, points: Floats, controls: Floats, material: Floats, start: Solution | Start | None = None) -> Solution:
+    def solve(self, points: Floats, controls: Floats, material: Floats, start: Start | None = None) -> Solution:
         self.samples.strike(controls)
         wall, processor = time.perf_counter(), time.process_time()
         solution = super().solve(points, controls, material, start)
@@ -122,7 +123,8 @@ def main(argv: Sequence[str]) -> None:
     def make(mesh: Mesh) -> Body:
         return Faulty(mesh, plan, ensemble, samples)
 
-    arm = train_arm(LEARNED, plan, settings, ensemble, Makers(make, make), heldout, folder)
+    progress = Progress(folder, ensemble, settings.checkpoint_minutes)
+    arm = train_arm(LEARNED, plan, settings, Makers(make, make), heldout, progress)
     found = {
         "weights": world.allgather(hashlib.sha256(weights(arm.model)).hexdigest()),
         "replicas": world.allgather(replica.hexdigest()),

@@ -24,6 +24,7 @@ from benchmarks.report import finish
 from mnnfem.ensemble import Ensemble
 from mnnfem.experiment import LEARNED, train_arm
 from mnnfem.plan import Experiment, Settings, body_makers
+from mnnfem.progress import Progress
 from mnnfem.runfolder import RunFolder
 
 WORKFLOWS = ("translation", "rotation", "shape_matching")
@@ -37,8 +38,10 @@ def reached(experiment: Experiment, settings: Settings) -> float:
     ensemble = Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
     makers = body_makers(experiment.law, experiment.boundary, ensemble, settings.batch)
     with tempfile.TemporaryDirectory() as root:
-        folder = RunFolder(Path(ensemble.agree(root)) / "run", ensemble.world)
-        arm = train_arm(LEARNED, experiment, settings, ensemble, makers, experiment.held_out(HELD_OUT), folder)
+        progress = Progress(
+            RunFolder(Path(ensemble.agree(root)) / "run", ensemble.world), ensemble, settings.checkpoint_minutes
+        )
+        arm = train_arm(LEARNED, experiment, settings, makers, experiment.held_out(HELD_OUT), progress)
     return arm.after.mean
 
 

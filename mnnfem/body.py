@@ -9,7 +9,7 @@ from mnnfem.adjoint import Adjoint, Gradients
 from mnnfem.boundary import Boundary
 from mnnfem.continuation import Effort
 from mnnfem.curvature import Curvature
-from mnnfem.equilibrium import Equilibrium, Solution, Start
+from mnnfem.equilibrium import Equilibrium, Known, Solution, Start
 from mnnfem.formulation import Formulation
 from mnnfem.material import Law
 from mnnfem.mesh import Floats, Ints, Mesh
@@ -52,7 +52,7 @@ class Body:
         """InputError for inputs that cannot be solved; cheap, and changes nothing."""
         self.equilibrium.check(points, controls, material)
 
-    def solve(self, points: Floats, controls: Floats, material: Floats, start: Solution | Start | None = None) -> Solution:
+    def solve(self, points: Floats, controls: Floats, material: Floats, start: Start | None = None) -> Solution:
         """The certified equilibrium at `points` (n, d) mm, `controls` (c,) mm; EquilibriumError if there is none."""
         return self.equilibrium.solve(points, controls, material, start)
 
@@ -75,9 +75,9 @@ class Body:
         """Gradients of the stored energy at an equilibrium; those in the controls are their reactions, N/mm."""
         return self.adjoint.energy(solution)
 
-    def keeps(self, start: Solution | Start) -> bool:
+    def keeps(self, start: Start) -> bool:
         """Whether a solve from `start` finds its factor here."""
-        return isinstance(start, Solution) and self.equilibrium.keeps(start)
+        return isinstance(start, Known) and self.equilibrium.keeps(start)
 
     def reaction_gradients(self, solution: Solution, control: int) -> Gradients:
         """Gradients of the reaction of a control at an equilibrium, N/mm."""

@@ -56,32 +56,35 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Solution:
-    """A stable equilibrium: residual below tolerance, det F > 0, positive-definite tangent, full load.
-
-    displacement  this rank's own degrees of freedom, mm;  points (n, d) mm, controls (c,) mm and
-    material (p,): what it is the equilibrium of
-    factored      the displacement, mm, whose tangent was factored for the certificate: this one or one near it
-    """
-
-    displacement: Floats
-    factored: Floats
-    points: Floats
-    controls: Floats
-    material: Floats
-    record: Record
-    stamp: uuid.UUID = field(repr=False)
-
-
-@dataclass(frozen=True)
 class Start:
-    """Where a solve may start that is nobody's solution: a state carried over from another mesh. It has no factor.
+    """Where a solve may start. One that is nothing more, such as a state carried over from another mesh, has no factor.
 
     displacement  this rank's own degrees of freedom, mm, prescribed ones by controls (c,) mm
     """
 
     displacement: Floats
     controls: Floats
+
+
+@dataclass(frozen=True)
+class Known(Start):
+    """What a solve that starts from a solution needs of it.
+
+    factored      the displacement, mm, whose tangent was factored for its certificate: its own or one near it
+    points (n, d) mm and material (p,): what it is the equilibrium of, with its controls
+    """
+
+    factored: Floats
+    points: Floats
+    material: Floats
+    stamp: uuid.UUID = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Solution(Known):
+    """A stable equilibrium: residual below tolerance, det F > 0, positive-definite tangent, full load."""
+
+    record: Record
 
 
 class Equilibrium:
@@ -93,7 +96,7 @@ class Equilibrium:
         self._stamps: list[uuid.UUID | None] = [None] * factors
         self._count = 0
 
-    def solve(self, points: Floats, controls: Floats, material: Floats, start: Solution | Start | None = None) -> Solution:
+    def solve(self, points: Floats, controls: Floats, material: Floats, start: Start | None = None) -> Solution:
         """The equilibrium at `points` (n, d) mm under `controls` (c,) mm.
 
         Ramped from the undeformed state, or from `start` (another design's, control's or mesh's solution), from
@@ -103,7 +106,7 @@ class Equilibrium:
         """
         self.check(points, controls, material)
         slot = self._next_slot()
-        whose = start if isinstance(start, Solution) else None  # one carried over from another mesh has no factor to lend
+        whose = start if isinstance(start, Known) else None  # one carried over from another mesh has no factor to lend
         kept = whose is None or self.keeps(whose)
         lent = self._lend(whose, slot) if whose else None
         stamp = self._stamps[slot] = uuid.uuid4()
@@ -127,7 +130,7 @@ class Equilibrium:
             raise EquilibriumError(reason, 1.0, advice=advice, kind="overlap")
         factored = climb.tangent.factored
         assert factored is not None, "no state is certified without a factor of its own"
-        return Solution(state.u, factored, points.copy(), controls.copy(), material.copy(), record, stamp)
+        return Solution(state.u, controls.copy(), factored, points.copy(), material.copy(), stamp, record)
 
     def _certify(self, climb: Climb, state: State, warm: bool, points: Floats) -> Record:
         solid, tangent = self.solid, climb.tangent
@@ -181,7 +184,7 @@ class Equilibrium:
         self._count += 1
         return (self._count - 1) % len(self._factors)
 
-    def _lend(self, start: Solution, slot: int) -> Solver | None:
+    def _lend(self, start: Known, slot: int) -> Solver | None:
         """The factor that a start was certified by; made again in `slot` where it is gone, None if it is of no use.
 
         Always the same one, whatever was solved before: so a solve depends on its arguments alone.
@@ -189,16 +192,16 @@ class Equilibrium:
         factor = self._kept(start) or self._made(start, slot)
         return factor if factor.positive else None
 
-    def _kept(self, solution: Solution) -> Solver | None:
+    def _kept(self, solution: Known) -> Solver | None:
         return self._factors[self._stamps.index(solution.stamp)] if self.keeps(solution) else None
 
-    def _made(self, solution: Solution, slot: int) -> Solver:
+    def _made(self, solution: Known, slot: int) -> Solver:
         self.solid.set_inputs(solution.points, solution.material, solution.controls)
         self._factors[slot].factorise(self.solid.tangent(solution.factored))
         self._stamps[slot] = solution.stamp
         return self._factors[slot]
 
-    def keeps(self, solution: Solution) -> bool:
+    def keeps(self, solution: Known) -> bool:
         """Whether the factor of a solution is still there."""
         return solution.stamp in self._stamps
 

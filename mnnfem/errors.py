@@ -37,6 +37,10 @@ class TrainingStopped(RuntimeError):
     """Too many samples of one step had no equilibrium; the programs save the weights, print it and exit with code 1."""
 
 
+class StorageError(RuntimeError):
+    """A file could not be written; the programs print it and exit with code 1."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """An InputError that names the nearest valid spelling."""
     known = sorted(known)

@@ -6,8 +6,7 @@ import dataclasses
 import math
 import sys
 import time
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,7 +14,6 @@ from mpi4py import MPI
 from tqdm import tqdm
 
 from mnnfem import checkpoint, results
-from mnnfem.autoencoder import Autoencoder
 from mnnfem.body import Body
 from mnnfem.ensemble import Ensemble
 from mnnfem.errors import TrainingStopped
@@ -23,10 +21,12 @@ from mnnfem.fabricate.extrude import write_stl
 from mnnfem.guard import Guard
 from mnnfem.plan import Experiment, Makers, Settings, body_makers
 from mnnfem.plant import Renewal
+from mnnfem.progress import RESULT, Progress
 from mnnfem.results import Arm
-from mnnfem.runfolder import RunFolder, default_folder
+from mnnfem.runfolder import RunFolder
 from mnnfem.task import Task
 from mnnfem.trainer import Schedule, Step, adam, evaluate, follow, train
+from mnnfem.trainingstate import Training
 from mnnfem.verify import on_finer_mesh
 from mnnfem.visualise import Scene
 from mnnfem.warmstart import FEW, Library
@@ -42,10 +42,16 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     `began` is the time.perf_counter() at which the program started, for the seconds of the set-up.
     """
     torch.set_num_threads(1)
-    task, ensemble = experiment.task, Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
+    ensemble = Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
     heldout = experiment.held_out(settings.heldout)
-    folder = RunFolder(Path(ensemble.agree(settings.out or default_folder(task.name, settings.seed))), ensemble.world)
-    folder.write_json("settings.json", {"workflow": experiment.workflow, **dataclasses.asdict(settings)})
+    with Progress.of(experiment.workflow, settings, ensemble) as progress:
+        if not progress.complete:
+            _run(experiment, settings, heldout, progress, began)
+    return progress.folder
+
+
+def _run(experiment: Experiment, settings: Settings, heldout: torch.Tensor, progress: Progress, began: float) -> None:
+    task, ensemble, folder = experiment.task, progress.ensemble, progress.folder
     makers = body_makers(experiment.law, experiment.boundary, ensemble, settings.batch)
     makers.first(experiment.geometry.mesh)
     setup = time.perf_counter() - began
@@ -53,13 +59,13 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     names = (FROZEN,) if settings.frozen_geometry else (LEARNED, FROZEN)
     arms = {}
     for name in names:
-        arms[name] = train_arm(name, experiment, settings, ensemble, makers, heldout, folder)
+        arms[name] = train_arm(name, experiment, settings, makers, heldout, progress)
         if name == names[0]:
             state = {"task": task.name, "iteration": settings.iterations, "seed": settings.seed}
             checkpoint.save(folder, arms[name].model, state)
     arm = arms[names[0]]
     result = results.summary(task, settings.seed, heldout, arm, arms[FROZEN], setup)
-    folder.write_json("result.json", result)
+    folder.write_json(RESULT, result)
 
     mesh, points = arm.model.geometry.mesh, arm.model.points().detach().numpy()
     scene = Scene(mesh, experiment.boundary, points)
@@ -72,62 +78,67 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
             results.write_fields(folder, body, arm.after, heldout, film)
         write_stl(folder.file("design.stl"), mesh, points, settings.thickness)
         print(results.sentences(result, folder))
-    return folder
+    progress.finish()
 
 
 def train_arm(
-    name: str,
-    experiment: Experiment,
-    settings: Settings,
-    ensemble: Ensemble,
-    makers: Makers,
-    heldout: torch.Tensor,
-    folder: RunFolder,
+    name: str, experiment: Experiment, settings: Settings, makers: Makers, heldout: torch.Tensor, progress: Progress
 ) -> Arm:
     """Train one arm from the same seeds, with a line of metrics per step and a progress bar.
 
-    A frozen arm that is there for comparison alone stays on the first mesh: it is many times worse than a mesh is.
+    A frozen arm that is there for comparison alone stays on the first mesh: it is many times worse than a mesh is. Of an arm
+    that was done with before the run was resumed, the weights are read, and the evaluations made again.
     """
     torch.manual_seed(settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
     task, schedule = experiment.task, settings.schedule(frozen=name == FROZEN)
-    model = experiment.model(makers.first, Guard(settings.least_quality), ensemble)
+    model = experiment.model(makers.first, Guard(settings.least_quality), progress.ensemble)
     times = [time.perf_counter()]
     before = evaluate(model, task, heldout)
     times.append(time.perf_counter())
-    optimiser = adam(model)
-    loop = train(model, task, generator, schedule, Library(), optimiser)
-    steps = followed(loop, schedule, name, task, model, settings.seed, folder)
+    training = Training(model, adam(model), generator, Library())
+    steps = trained(name, training, task, schedule, progress)
     if settings.fine_iterations and (name == LEARNED or settings.frozen_geometry):
-        fine = settings.fine_schedule(schedule)
         model = on_finer_mesh(model, makers.finer, 1)
-        loop = train(model, task, generator, fine, Library(FEW), optimiser)
-        steps += followed(loop, fine, f"{name}, finer mesh", task, model, settings.seed, folder)
+        training = dataclasses.replace(training, model=model, starts=Library(FEW))
+        steps += trained(f"{name}, finer mesh", training, task, settings.fine_schedule(schedule), progress)
+    if progress.passed(name):
+        checkpoint.load(progress.folder.path, model)
     times.append(time.perf_counter())
+    progress.pause()
     after = evaluate(model, task, heldout)
-    _tell(after.renewal, "the trained design", not ensemble.root)
+    _tell(after.renewal, "the trained design", not progress.ensemble.root)
+    progress.pause()
     times.append(time.perf_counter())
     seconds = np.diff(times)
-    return Arm(model, steps, before, after, training=float(seconds[1]), evaluation=float(seconds[0] + seconds[2]))
+    return Arm(model, steps, before, after, float(seconds[1]) + progress.seconds(name), float(seconds[0] + seconds[2]))
 
 
-def followed(
-    loop: Iterable[Step], schedule: Schedule, name: str, task: Task, model: Autoencoder, seed: int, folder: RunFolder
-) -> list[Step]:
-    """The steps of a training loop as it runs: a progress bar, a line of metrics for each, and the weights if it stops."""
-    steps: list[Step] = []
-    silent = not model.plant.ensemble.root
-    with tqdm(loop, total=schedule.iterations, desc=name, file=sys.stderr, mininterval=1.0, disable=silent) as bar:
+def trained(stage: str, training: Training, task: Task, schedule: Schedule, progress: Progress) -> list[Step]:
+    """The steps of a stage, from where it was interrupted if it was: a bar, a line of metrics and a safe point for each.
+
+    If it stops by itself the weights are saved, as long as those of an arm that has ended are not there.
+    """
+    model, silent = training.model, not progress.ensemble.root
+    begin = progress.begin(stage, training, schedule.iterations)
+    steps = progress.steps(stage)
+    loop = train(model, task, training.generator, schedule, training.starts, training.optimiser, begin)
+    with tqdm(
+        loop, total=schedule.iterations, initial=begin, desc=stage, file=sys.stderr, mininterval=1.0, disable=silent
+    ) as bar:
         try:
             for step in bar:
                 steps.append(step)
-                loss = None if math.isnan(step.loss) else step.loss
-                folder.append_json("metrics.jsonl", {"arm": name, **dataclasses.asdict(step), "loss": loss})
                 _tell(step.renewal, f"iteration {step.iteration}", silent)
                 bar.set_postfix_str(_progress(steps[-20:], task.unit), refresh=False)
+                progress.step(stage, training, step)
         except TrainingStopped as stop:
+            folder, seed = progress.folder, training.generator.initial_seed()
+            if (folder.path / checkpoint.WEIGHTS).exists():
+                raise
             checkpoint.save(folder, model, {"task": task.name, "iteration": len(steps), "seed": seed})
             raise TrainingStopped(f"{stop}\nThe weights before that iteration are in {folder.path}.") from None
+    progress.end(stage, training, schedule.iterations)
     return steps
 
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, get_type_hints
 
-import safetensors
-import safetensors.torch
 import torch
 
 from mnnfem.boundary import Boundary
-from mnnfem.checkpoint import WEIGHTS
+from mnnfem.checkpoint import WEIGHTS, fit, parsed, read_tensors
 from mnnfem.errors import InputError, unknown_name
 from mnnfem.geometry import Geometry
 from mnnfem.mesh import Floats, Mesh
 from mnnfem.plan import Settings
+from mnnfem.runfolder import SETTINGS
 
 FOLDER = "workflows"  # found by name, as programs and not as a room of the package
 
@@ -46,10 +44,10 @@ class Designed:
 
 def reopened(run: Path) -> tuple[Run, Settings]:
     """What was run, an Experiment or a Display, and with which settings. InputError where settings.json tells none of here."""
-    try:
-        stored: dict[str, Any] = json.loads((run / "settings.json").read_text())
-    except (OSError, json.JSONDecodeError) as problem:
-        raise InputError(f"{run} is not the folder of a run: settings.json cannot be read ({problem}).") from None
+    return _built(run, parsed(_settings(run), run / SETTINGS))
+
+
+def _built(run: Path, stored: dict[str, Any]) -> tuple[Run, Settings]:
     programs = Path(next(iter(importlib.import_module(FOLDER).__path__)))
     known = [file.stem for file in programs.glob("[!_]*.py") if "\ndef experiment(" in file.read_text()]
     name = stored.pop("workflow", "")
@@ -64,28 +62,33 @@ def reopened(run: Path) -> tuple[Run, Settings]:
     return build(settings), settings
 
 
+def _settings(run: Path) -> bytes:
+    try:
+        return (run / SETTINGS).read_bytes()
+    except OSError as problem:
+        raise InputError(f"{run} is not the folder of a run: {SETTINGS} cannot be read ({problem}).") from None
+
+
 def designed(run: Path) -> Designed:
     """The trained design, from the checkpoint alone: no body is made. InputError where there is none or it does not fit.
 
     A run that ended on a finer mesh has the same polygons.
     """
-    experiment, settings = reopened(run)
+    content = _settings(run)
+    told = parsed(content, run / SETTINGS)
+    experiment, settings = _built(run, {**told})
     geometry = experiment.geometry
-    try:
-        stored = safetensors.torch.load_file(run / WEIGHTS)
-        design, made_at = stored["design"], stored["made_at"]
-    except (OSError, KeyError, safetensors.SafetensorError) as problem:
-        raise InputError(f"{run} holds no design: {run / WEIGHTS} cannot be used ({problem}).") from None
-    if len(design) != len(geometry.parameters):
-        raise InputError(f"{run} has {len(design)} design parameters, its workflow now {len(geometry.parameters)}.")
+    stored, wanted = read_tensors(run / WEIGHTS), torch.from_numpy(geometry.made_at)
+    kept = {name: tensor for name, tensor in stored.items() if name in ("design", "made_at")}
+    fit(kept, {"design": wanted, "made_at": wanted}, str(run / WEIGHTS))
+    design, made_at = kept["design"], kept["made_at"]
     if not torch.equal(made_at, torch.from_numpy(geometry.made_at)):
         geometry = geometry.rebuilt(made_at)
-    content = (run / WEIGHTS).read_bytes() + (run / "settings.json").read_bytes()
     return Designed(
         mesh=geometry.mesh,
         points=geometry.points(design).numpy(),
         boundary=experiment.boundary,
         thickness=settings.thickness,
-        workflow=json.loads((run / "settings.json").read_text())["workflow"],
-        hash=hashlib.sha256(content).hexdigest()[:16],
+        workflow=told["workflow"],
+        hash=hashlib.sha256((run / WEIGHTS).read_bytes() + content).hexdigest()[:16],
     )

@@ -1,18 +1,27 @@
-"""The folder that a run leaves: made once, written atomically."""
+"""The folder that a run leaves: made once, used by one process at a time, written atomically."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import errno
+import fcntl
 import json
 import os
-from collections.abc import Mapping
+import socket
+import sys
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mpi4py import MPI
 
-from mnnfem.errors import InputError
+from mnnfem.errors import InputError, StorageError
 from mnnfem.onerank import done_once, one_rank_of
+
+LOCK, SETTINGS = ".lock", "settings.json"
+BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 
 
 def default_folder(task: str, seed: int) -> str:
@@ -21,29 +30,45 @@ def default_folder(task: str, seed: int) -> str:
 
 
 class RunFolder:
-    """A new folder at `path`. InputError, and nothing made, if it exists or cannot be written.
+    """A folder at `path`, new unless a run is to be resumed in it. InputError if it exists, cannot be written, or is in use.
 
-    Of several ranks (`comm`), rank 0 alone makes it and writes.
+    Of several ranks (`comm`), rank 0 alone makes it and writes. It holds a lock, which the system takes back when the process
+    ends, however that does. The lock is flock's: it is seen on all machines where the file system is one machine's, NFS, or
+    Lustre and GPFS mounted with it; where there is none a warning is printed, and the folder is used all the same.
+
+    fresh   whether there is no run in it yet
     """
 
-    def __init__(self, path: Path, comm: MPI.Comm = MPI.COMM_SELF) -> None:
+    def __init__(self, path: Path, comm: MPI.Comm = MPI.COMM_SELF, resume: bool = False) -> None:
         self.path, self.writes = path, comm.rank == 0
+        self._release: Callable[[], object] = lambda: None
         with one_rank_of(comm):
-            done_once(self._make)
+            self.fresh = done_once(lambda: self._open(resume))
 
-    def _make(self) -> None:
+    def _open(self, resume: bool) -> bool:
         path = self.path
         try:
-            path.mkdir(parents=True)
+            path.mkdir(parents=True, exist_ok=resume)
+            self._release = weakref.finalize(self, os.close, _locked(path / LOCK))
+            held = {file.name for file in path.iterdir()} - {LOCK, SETTINGS + ".part"}
         except FileExistsError:
-            raise InputError(f"The output folder {path} exists already: choose another with --out, or remove it.") from None
+            again = "remove it" if resume else "remove it, or give --resume to go on with a run in it"
+            raise InputError(f"The output folder {path} exists already: choose another with --out, or {again}.") from None
         except OSError as problem:
-            raise InputError(f"The output folder {path} cannot be made: {problem.strerror}.") from None
+            raise InputError(f"The output folder {path} cannot be made or written: {problem.strerror}.") from None
+        if held and SETTINGS not in held:
+            raise InputError(f"{path} is not the folder of a run, as it has no {SETTINGS}: nothing can be resumed in it.")
+        return not held
+
+    def release(self) -> None:
+        """Give the lock back before the process ends."""
+        self._release()
 
     def file(self, name: str) -> Path:
         """Path of a file in the folder; its parents are made."""
         path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with _storing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
@@ -51,19 +76,69 @@ class RunFolder:
         self.write(name, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
 
     def append_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """Append one line to a JSONL file."""
+        """Append one line to a JSONL file. StorageError if it cannot be written."""
         if self.writes:
-            with open(self.file(name), "a") as file:
+            path = self.file(name)
+            with _storing(path), open(path, "a") as file:
                 file.write(json.dumps(content, allow_nan=False) + "\n")
 
     def write(self, name: str, content: bytes) -> None:
-        """Write beside, flush to disk, rename."""
+        """Write beside, flush to disk, rename, flush the folder. StorageError if it cannot, and what was there before stays."""
         if not self.writes:
             return
         path = self.file(name)
         beside = path.with_name(path.name + ".part")
-        with open(beside, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        with _storing(path):
+            try:
+                with open(beside, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                os.replace(beside, path)
+                flush(path.parent)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    beside.unlink(missing_ok=True)
+                raise
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        if self.writes:
+            with _storing(self.path / name):
+                (self.path / name).unlink(missing_ok=True)
+
+
+def flush(path: Path) -> None:
+    """What was written to a file, or to a folder's list of files, to disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+@contextlib.contextmanager
+def _storing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as problem:
+        raise StorageError(f"{path} cannot be written: {problem.strerror}.") from None
+
+
+def _locked(path: Path) -> int:
+    """A lock on a file, kept until the process ends; its number. InputError, with the holder, if another has it."""
+    number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        if problem.errno in BUSY:
+            holder = os.read(number, 200).decode(errors="replace").strip()
+            os.close(number)
+            raise InputError(
+                f"The run folder {path.parent} is in use by {holder or 'another process'}: "
+                "wait until that has ended, or choose another with --out."
+            ) from None
+        print(f"{path.parent} lies on a file system without locks: see that no other job uses it.", file=sys.stderr)
+    os.ftruncate(number, 0)
+    os.pwrite(number, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+    return number

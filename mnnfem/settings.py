@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
 import math
 import sys
 import time
@@ -12,9 +13,11 @@ from typing import Any, NoReturn, TypeVar, get_type_hints
 
 from mpi4py import MPI
 
-from mnnfem.errors import InputError, TrainingStopped, unknown_name
+from mnnfem.errors import InputError, StorageError, TrainingStopped, unknown_name
+from mnnfem.interrupt import STOPPED, Interrupted, end_by_signals
 
 S = TypeVar("S")
+STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)  # no room, or no right
 
 
 def setting(
@@ -59,16 +62,24 @@ def parse(
 def run_main(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
     """Run a program's main and exit with what it returns.
 
-    InputError ends in one sentence and code 2, TrainingStopped in code 1, Ctrl-C in 130; of several ranks one prints it.
+    InputError ends in one sentence and code 2, TrainingStopped or a disk that is full in code 1, a signal that asks the
+    program to stop in 85; of several ranks one prints it.
     """
+    end_by_signals()
     try:
         sys.exit(main(sys.argv[1:]))
     except InputError as mistake:
         _leave(str(mistake), 2)
-    except TrainingStopped as stop:
+    except (TrainingStopped, StorageError) as stop:
         _leave(str(stop), 1)
+    except OSError as problem:
+        if problem.errno not in STORAGE:
+            raise
+        _leave(f"{problem.filename or 'A file'} cannot be written: {problem.strerror}.", 1)
+    except Interrupted as stop:
+        _leave(str(stop), STOPPED)
     except KeyboardInterrupt:
-        _leave("Interrupted.", 130)
+        _leave("Stopped by a signal.", STOPPED)
 
 
 def _leave(sentence: str, code: int, patience: float = 5.0) -> NoReturn:

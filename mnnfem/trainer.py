@@ -95,6 +95,7 @@ def train(
     schedule: Schedule,
     starts: Starts | None = None,
     optimiser: torch.optim.Adam | None = None,
+    begin: int = 0,
 ) -> Iterator[Step]:
     """Adam on the mean error of fresh samples, the design clipped to its bounds.
 
@@ -102,13 +103,14 @@ def train(
     length of its rate in every parameter, whatever the slope is: that would undo much of what has been learned.
     Where the design has moved the mesh too far it is made anew before the step; Adam's moments stay, as the design does.
     A sample without an equilibrium is left out of its step. A Step reports the error without the penalty. Raises
-    TrainingStopped where more than `most_failed` of a batch has no equilibrium.
+    TrainingStopped where more than `most_failed` of a batch has no equilibrium. A training that was interrupted goes on at
+    iteration `begin`, all else being as it was then.
     """
     optimiser = optimiser or adam(model)
     _set_rates(optimiser, model, schedule)
     iterations = schedule.iterations
-    decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: 0.5 * (1 + math.cos(math.pi * k / iterations)))
-    for iteration in range(iterations):
+    decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: 0.5 * (1 + math.cos(math.pi * k / iterations)), begin - 1)
+    for iteration in range(begin, iterations):
         began = time.perf_counter()
         targets = task.batch(schedule.batch, generator)
         model.controller.opening = opening(iteration, schedule.ramp * iterations)

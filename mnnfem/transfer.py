@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from mnnfem.equilibrium import Solution, Start
+from mnnfem.equilibrium import Start
 from mnnfem.errors import InputError
 from mnnfem.mesh import Floats, Ints
 from mnnfem.solid import Solid
@@ -66,7 +66,7 @@ class Transfer:
         self._edges, of_cell = np.unique(edges.reshape(-1, 2), axis=0, return_inverse=True)
         self._of_cell = of_cell.reshape(len(cells), -1)
 
-    def __call__(self, solution: Solution | Start) -> Start:
+    def __call__(self, solution: Start) -> Start:
         """The state as a start for solves of the new solid."""
         u, cell, share = solution.displacement, self.places.cell, self.places.weight
         corners = self.old.dofs.at_points(u)[self.old.mesh.cells[cell]]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from mnnfem.equilibrium import Solution, Start
+from mnnfem.equilibrium import Known, Start
 from mnnfem.mesh import Floats
 
 CAPACITY = 64
@@ -22,9 +23,9 @@ class Library:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self.capacity = capacity
-        self._solutions: list[Solution | Start] = []
+        self._solutions: list[Start] = []
 
-    def nearest(self, controls: Floats) -> Solution | Start | None:
+    def nearest(self, controls: Floats) -> Start | None:
         """The solution with the nearest controls, or None where the undeformed state is nearer still."""
         if not self._solutions:
             return None
@@ -32,10 +33,33 @@ class Library:
         best = int(np.argmin(distances))
         return self._solutions[best] if distances[best] < np.linalg.norm(controls) else None
 
-    def add(self, solution: Solution) -> None:
+    def add(self, solution: Start) -> None:
         """Remember a solution, forgetting the oldest beyond the capacity."""
         self._solutions = [*self._solutions, solution][-self.capacity :]
 
-    def carry(self, carrier: Callable[[Solution | Start], Start]) -> None:
+    def carry(self, carrier: Callable[[Start], Start]) -> None:
         """Turn all that is remembered into starts on another mesh."""
         self._solutions = [carrier(one) for one in self._solutions]
+
+    def arrays(self) -> dict[str, Floats]:
+        """All that is remembered, a row for each, the oldest first. The last have factors, and so rows that others have not."""
+        known = [one for one in self._solutions if isinstance(one, Known)]
+        parts = {
+            "displacement": [one.displacement for one in self._solutions],
+            "controls": [one.controls for one in self._solutions],
+            "factored": [one.factored for one in known],
+            "points": [one.points for one in known],
+            "material": [one.material for one in known],
+        }
+        return {name: np.stack(rows) for name, rows in parts.items() if rows}
+
+    def recall(self, arrays: Mapping[str, Floats]) -> None:
+        """Remember what `arrays` told. A factor is made again where a solve starts, and is the same."""
+        starts = [Start(*row) for row in zip(arrays.get("displacement", ()), arrays.get("controls", ()), strict=True)]
+        known = list(zip(arrays.get("factored", ()), arrays.get("points", ()), arrays.get("material", ()), strict=True))
+        carried = len(starts) - len(known)
+        more = [
+            Known(start.displacement, start.controls, *row, stamp=uuid.uuid4())
+            for start, row in zip(starts[carried:], known, strict=True)
+        ]
+        self._solutions = [*starts[:carried], *more]

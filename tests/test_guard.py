@@ -28,6 +28,7 @@ from mnnfem.outline import Outline, outlined
 from mnnfem.parameters import alike
 from mnnfem.plan import body_makers
 from mnnfem.plant import Plant
+from mnnfem.progress import Progress
 from mnnfem.quality import mean_ratios, measure_ratios
 from mnnfem.runfolder import RunFolder
 from mnnfem.solid import Solid
@@ -220,14 +221,14 @@ def test_gmsh_runs_on_one_rank_and_its_errors_reach_all(monkeypatch: pytest.Monk
 def test_the_event_is_in_the_metrics_and_on_the_screen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     settings = TranslationSettings(iterations=4, batch=1, design_rate=0.12, least_quality=0.3)
     plan, folder = experiment(settings), RunFolder(tmp_path / "run")
+    progress = Progress(folder, Ensemble.alone(), settings.checkpoint_minutes)
     train_arm(
         LEARNED,
         plan,
         settings,
-        Ensemble.alone(),
         body_makers(plan.law, plan.boundary, Ensemble.alone(), settings.batch),
         plan.task.sample(1, torch.Generator()),
-        folder,
+        progress,
     )
     lines = [json.loads(line) for line in folder.file("metrics.jsonl").read_text().splitlines()]
     told = [line for line in lines if line["renewal"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,15 +35,18 @@ def random_controls(count: int, bounds: Floats, rng: np.random.Generator) -> tor
 
 
 @torch.no_grad()
-def fill(bridge: Bridge, points: torch.Tensor, controls: torch.Tensor, material: torch.Tensor) -> Bank:
+def fill(
+    bridge: Bridge, points: torch.Tensor, controls: torch.Tensor, material: torch.Tensor, pause: Callable[[], None]
+) -> Bank:
     """Solve every row of controls (k, c) mm from rest, over the bridge's ensemble; states with crossed walls are left out.
 
     A solve from rest depends on nothing that was solved before, so its state can be had again. The bridge skips failures.
-    InputError if no state is left.
+    InputError if no state is left. `pause` is called between the solves: it may stop the program.
     """
     kept, states, outcomes = list[torch.Tensor](), list[torch.Tensor](), list[Any]()
     chunks, silent = controls.split(CHUNK), not bridge.ensemble.root
     for rows in tqdm(chunks, desc=f"bank of states, {CHUNK} each", file=sys.stderr, mininterval=1.0, disable=silent):
+        pause()
         response = bridge(points, rows, material)
         sound = torch.tensor([not isinstance(one, EquilibriumError) and not one.record.overlaps for one in response.outcome])
         kept.append(rows[sound])

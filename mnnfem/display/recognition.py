@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 
@@ -33,16 +34,25 @@ def recogniser(inputs: int, digits: int = 10) -> torch.nn.Sequential:
     return torch.nn.Sequential(*layers).double()
 
 
-def learn(network: torch.nn.Module, train: Images, validation: Images, epochs: int, generator: torch.Generator) -> list[float]:
+def learn(
+    network: torch.nn.Module,
+    train: Images,
+    validation: Images,
+    epochs: int,
+    generator: torch.Generator,
+    pause: Callable[[], None] = lambda: None,
+) -> list[float]:
     """Adam on the cross-entropy of distorted images, its rate decaying along a cosine; the best epoch's weights are kept.
 
     Returns the cross-entropy on (up to MOST of) the validation images after each epoch, in nats. The least is the best: of
-    a few hundred images nearly all are right, and their number hardly tells one epoch from another.
+    a few hundred images nearly all are right, and their number hardly tells one epoch from another. `pause` is called
+    before each epoch: it may stop the program.
     """
     optimiser = torch.optim.Adam(network.parameters(), lr=RATE)
     decay = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda k: 0.5 * (1 + math.cos(math.pi * k / epochs)))
     entropies, best = list[float](), network.state_dict()
     for _ in range(epochs):
+        pause()
         for rows in torch.randperm(len(train.digits), generator=generator)[:MOST].split(BATCH):
             optimiser.zero_grad()
             _entropy(network, distorted(train.pixels[rows], generator), train.digits[rows]).backward()

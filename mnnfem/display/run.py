@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +12,7 @@ from mpi4py import MPI
 
 from mnnfem import checkpoint, visualise
 from mnnfem.body import Body
+from mnnfem.display import bankfile
 from mnnfem.display.arms import ALL, Arm, Display, Shown, ShowSettings, Start, Tested
 from mnnfem.display.gallery import Picture, gallery
 from mnnfem.display.segments import LIT, best_constant, read
@@ -25,7 +24,8 @@ from mnnfem.experiment import FROZEN, LEARNED
 from mnnfem.fabricate.extrude import write_stl
 from mnnfem.fields import FieldWriter
 from mnnfem.plan import body_makers
-from mnnfem.runfolder import RunFolder, default_folder
+from mnnfem.progress import RESULT, Progress
+from mnnfem.runfolder import RunFolder
 from mnnfem.trainer import Evaluation, Step
 from mnnfem.versions import versions
 
@@ -34,25 +34,31 @@ def run(display: Display, settings: ShowSettings, began: float) -> RunFolder:
     """Choose, train, test, and write the run folder, which is returned; the frozen arm starts where the learned one does."""
     torch.set_num_threads(1)
     ensemble = Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
-    folder = RunFolder(Path(ensemble.agree(settings.out or default_folder(Show.name, settings.seed))), ensemble.world)
-    folder.write_json("settings.json", {"workflow": Show.name, **dataclasses.asdict(settings)})
+    with Progress.of(Show.name, settings, ensemble) as progress:
+        if not progress.complete:
+            _run(display, settings, progress, began)
+    return progress.folder
 
+
+def _run(display: Display, settings: ShowSettings, progress: Progress, began: float) -> None:
+    ensemble, folder = progress.ensemble, progress.folder
     makers = body_makers(display.law, display.boundary, ensemble, max(settings.batch, len(ALL)))
     body = makers.first(display.geometry.mesh)
     setup = time.perf_counter() - began
-    start = begin(display, settings, body, ensemble)
+    start = begin(display, settings, body, progress)
     arms = {}
     for name in (FROZEN,) if settings.frozen_geometry else (LEARNED, FROZEN):
-        arms[name] = train_display(name, display, settings, start, ensemble, makers, folder)
+        arms[name] = train_display(name, display, settings, start, makers, progress)
         if len(arms) == 1:
             state = {"task": Show.name, "seed": settings.seed, "controls": arms[name].controls.tolist()}
             checkpoint.save(folder, arms[name].model, state)
     result = summary(settings, start, arms, setup)
-    folder.write_json("result.json", result)
+    folder.write_json(RESULT, result)
     if ensemble.root:
         draw(folder, display, arms, settings)
         print(sentences(result, folder))
-    return folder
+    folder.remove(bankfile.FILE)
+    progress.finish()
 
 
 def summary(settings: ShowSettings, start: Start, arms: Mapping[str, Arm], setup: float) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import time
 import numpy as np
 import torch
 
+from mnnfem import checkpoint
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.body import Body
 from mnnfem.bridge import Bridge
@@ -15,6 +16,7 @@ from mnnfem.controller import Controller
 from mnnfem.display import bank
 from mnnfem.display.arms import ALL, Arm, Display, Shown, ShowSettings, Start, Tested, size_of
 from mnnfem.display.assignment import assign
+from mnnfem.display.bankfile import store, stored
 from mnnfem.display.choice import Choice
 from mnnfem.display.colours import Colours
 from mnnfem.display.images import Images
@@ -22,13 +24,13 @@ from mnnfem.display.recognition import head_accuracy, learn, recogniser
 from mnnfem.display.segments import LIT
 from mnnfem.display.show import Show
 from mnnfem.display.windows import marks
-from mnnfem.ensemble import Ensemble
-from mnnfem.experiment import FROZEN, followed
+from mnnfem.experiment import FROZEN, trained
 from mnnfem.guard import Guard
 from mnnfem.plan import Makers, body_maker
 from mnnfem.plant import Plant
-from mnnfem.runfolder import RunFolder
-from mnnfem.trainer import Schedule, Step, adam, evaluate, train
+from mnnfem.progress import Progress
+from mnnfem.trainer import Schedule, Step, adam, evaluate
+from mnnfem.trainingstate import Training
 from mnnfem.verify import on_finer_mesh
 from mnnfem.warmstart import CAPACITY, FEW, Library
 
@@ -37,14 +39,26 @@ EACH = Images(torch.eye(len(ALL), dtype=torch.float64), ALL)  # the ten digits, 
 WITHIN = 0.97  # of the bounds: where a table of controls begins, as tanh has no slope at them
 
 
-def begin(display: Display, settings: ShowSettings, body: Body, ensemble: Ensemble) -> Start:
+def begin(display: Display, settings: ShowSettings, body: Body, progress: Progress) -> Start:
+    """What the bank gives, which is read where the run has been interrupted after it."""
+    start = stored(progress, display)
+    if start is None:
+        start = choose(display, settings, body, progress)
+        store(start, progress)
+    if progress.ensemble.root:
+        found = f"{start.chosen.exact} of 10 digits shown, error {start.chosen.error:.2f}"
+        print(f"bank of {len(start.states.controls)} states: {found}", file=sys.stderr)
+    return start
+
+
+def choose(display: Display, settings: ShowSettings, body: Body, progress: Progress) -> Start:
     """Fill the bank at the start design, and choose colours and states for the ten digits."""
-    began = time.perf_counter()
+    began, ensemble = time.perf_counter(), progress.ensemble
     points = display.geometry.points(torch.from_numpy(display.geometry.parameters.start))
     bounds = np.array([drive.bound for drive in display.boundary.drives])
     controls = bank.random_controls(settings.states, bounds, np.random.default_rng(settings.seed))
     bridge = Bridge(body, skip_failures=True, ensemble=ensemble)
-    states = bank.fill(bridge, points, controls, torch.from_numpy(display.law.values))
+    states = bank.fill(bridge, points, controls, torch.from_numpy(display.law.values), progress.pause)
     mesh = display.geometry.mesh
     weights = torch.stack([display.windows.weights(marks(mesh, points + one)) for one in states.displacement])
     colours = Colours(size_of(display.geometry), settings.colour_spacing)
@@ -52,9 +66,6 @@ def begin(display: Display, settings: ShowSettings, body: Body, ensemble: Ensemb
         weights, marks(mesh, points), colours, LIT, torch.Generator().manual_seed(settings.seed), settings.restarts
     )[0]
     chosen = ensemble.agree(chosen)  # processors of different makes round differently
-    if ensemble.root:
-        told = f"bank of {len(weights)} states: {chosen.exact} of 10 digits shown, error {chosen.error:.2f}"
-        print(told, file=sys.stderr)
     return Start(states.controls[chosen.state], chosen, states, time.perf_counter() - began)
 
 
@@ -63,9 +74,8 @@ def train_display(
     display: Display,
     settings: ShowSettings,
     start: Start,
-    ensemble: Ensemble,
     makers: Makers,
-    folder: RunFolder,
+    progress: Progress,
 ) -> Arm:
     """Train one arm: controls, colours and radii for the ten digits, then a network with all of these for images; test it."""
     began, frozen = time.perf_counter(), name == FROZEN
@@ -75,7 +85,7 @@ def train_display(
     colours = Colours(size_of(display.geometry), settings.colour_spacing)
     with torch.no_grad():
         colours.logits.copy_(start.chosen.logits)
-    plant = Plant(display.geometry, makers.first, Guard(settings.least_quality), ensemble)
+    plant = Plant(display.geometry, makers.first, Guard(settings.least_quality), progress.ensemble)
     model = Autoencoder(table(start.controls, bounds), plant, display.law, colours)
     steps: dict[str, list[Step]] = {}
     optimiser = adam(model)
@@ -83,8 +93,7 @@ def train_display(
     def stage(what: str, images: Images, schedule: Schedule) -> None:
         task = Show(display.windows, colours, model.plant, images.pixels, images.digits)
         starts = Library(FEW if settings.fine_iterations else CAPACITY)
-        loop = train(model, task, generator, schedule, starts, optimiser)
-        steps[what] = followed(loop, schedule, f"{name}, {what}", task, model, settings.seed, folder)
+        steps[what] = trained(f"{name}, {what}", Training(model, optimiser, generator, starts), task, schedule, progress)
 
     schedule = settings.digit_schedule(frozen)
     stage("digits", EACH, schedule)
@@ -94,15 +103,20 @@ def train_display(
     controls = model.controller(EACH.pixels).detach()
     if display.images is not None:
         network = recogniser(display.images.train.pixels.shape[1])
-        learn(network, display.images.train, display.images.validation, settings.epochs, generator)
+        if not progress.reached(f"{name}, images"):
+            learn(network, display.images.train, display.images.validation, settings.epochs, generator, progress.pause)
         model.controller = choice = Choice(network, controls, bounds)
         model.agree_()
         optimiser = adam(model)
         stage("images", display.images.train, settings.image_schedule(frozen))
         controls = choice.states()
-    trained = time.perf_counter()
+    if progress.passed(name):
+        controls = torch.tensor(checkpoint.load(progress.folder.path, model)["controls"], dtype=torch.float64)
+    done = time.perf_counter()
+    progress.pause()
     tests = tested(model, controls, display, settings.heldout)
-    return Arm(model, steps, controls, tests, trained - began, time.perf_counter() - trained)
+    progress.pause()
+    return Arm(model, steps, controls, tests, done - began + progress.seconds(name), time.perf_counter() - done)
 
 
 def tested(model: Autoencoder, controls: torch.Tensor, display: Display, count: int) -> Tested:
