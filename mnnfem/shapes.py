@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -11,6 +12,8 @@ from mnnfem.bridge import Response
 
 FEATURES, LENGTH_SCALE = 100, 0.8  # of the random fields; Oktay et al., ICLR 2023
 FINE = 720  # angles at which an outline is known before it is resampled
+SEEN = 10  # Fourier coefficients either side that a network sees of an outline
+USUAL, USUAL_SEED = 300, 1  # outlines from which it is known how large these are as a rule
 
 
 def fields(count: int, generator: torch.Generator) -> torch.Tensor:
@@ -108,8 +111,8 @@ class ShapeMatching:
 
     @property
     def inputs(self) -> int:
-        """Two for each point."""
-        return 2 * len(self.points)
+        """Two for each coefficient that is seen."""
+        return 4 * _seen(len(self.points))
 
     def sample(self, count: int, generator: torch.Generator) -> torch.Tensor:
         """Targets (count, k, 2), normalised."""
@@ -127,8 +130,13 @@ class ShapeMatching:
         return outlines((angle.cos() * first + angle.sin() * second).exp(), len(self.points))
 
     def features(self, targets: torch.Tensor) -> torch.Tensor:
-        """What the network sees: every coordinate of the `upright` target, since its turn and its start do not matter."""
-        return upright(targets).flatten(1)
+        """What the network sees: c_n of the `upright` target, 0 < |n| <= SEEN, less its usual value, over its usual spread.
+
+        The target's turn and start do not matter, so the network need not learn that; and what tells shapes apart is in
+        coefficients that differ in size by orders of magnitude.
+        """
+        middle, spread = _usual(len(self.points))
+        return (_coefficients(targets) - middle) / spread
 
     def errors(self, response: Response, targets: torch.Tensor) -> torch.Tensor:
         """Error of each sample (b,) against targets (b, k, 2)."""
@@ -147,6 +155,25 @@ class ShapeMatching:
     def title(self, target: torch.Tensor) -> str:
         """A target in words: there are none for a shape."""
         return "target in orange"
+
+
+def _coefficients(outline: torch.Tensor) -> torch.Tensor:
+    """c_n of upright outlines (b, k, 2), real and imaginary parts: (b, 4 n)."""
+    seen = _seen(outline.shape[1])
+    modes = torch.fft.fft(torch.view_as_complex(upright(outline))) / outline.shape[1]
+    return torch.view_as_real(torch.cat([modes[:, 1 : seen + 1], modes[:, -seen:]], dim=1)).flatten(1)
+
+
+def _seen(points: int) -> int:
+    """How many there are either side: as many as are looked at, or as few points have."""
+    return min(SEEN, (points - 1) // 2)
+
+
+@cache
+def _usual(points: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and standard deviation of what is seen of random outlines, but of what is always the same."""
+    found = _coefficients(outlines(fields(USUAL, torch.Generator().manual_seed(USUAL_SEED)).exp(), points))
+    return found.mean(dim=0), found.std(dim=0).clamp(min=1e-3)
 
 
 def _size(centred: torch.Tensor) -> torch.Tensor:

@@ -206,6 +206,17 @@ def test_the_network_sees_a_shape_without_its_turn_and_its_first_point(degrees: 
     assert float((SHAPES.features(shapes[:3]) - SHAPES.features(shapes[3:])).abs().max()) > 0.1
 
 
+def test_what_is_seen_of_a_shape_is_alike_in_size() -> None:
+    """All but the imaginary parts of c_1 and c_-1, which are 0 by how an outline is laid, and the smallest coefficients."""
+    task = ShapeMatching(tuple(f"p{k}" for k in range(48)))
+    seen = task.features(task.sample(300, torch.Generator().manual_seed(11)))
+    assert seen.shape == (300, task.inputs)
+    spread = seen.std(dim=0)
+    assert float(spread.max()) < 1.6
+    assert int((spread > 0.6).sum()) >= 30
+    assert int((spread < 1e-9).sum()) == 2
+
+
 def test_an_upright_ellipse_lies_along_x_and_begins_at_its_end() -> None:
     angle = torch.arange(48, dtype=torch.float64) * (2 * math.pi / 48)
     pointed = torch.stack([2 * angle.cos() + 0.2 * (2 * angle).cos(), angle.sin()], dim=1)[None]

@@ -33,7 +33,7 @@ FRAMES, FILM_SEED = 48, 7
 class ShapeSettings(Settings):
     iterations: int = setting(250, "optimiser steps", low=1)
     batch: int = setting(8, "fresh targets in each step", low=1)
-    network_rate: float = setting(0.001, "Adam rate of the network's weights", low=0, high=1)
+    network_rate: float = setting(0.003, "Adam rate of the network's weights", low=0, high=1)
     design_rate: float = setting(0.02, "Adam rate of the design", low=0, high=1)
     overlap_penalty: float = setting(0.005, "weight of walls that come too near each other: radii per mm^3", low=0)
     bound: float = setting(30.0, "largest displacement of a driven face", unit="mm", low=0.1, high=60)
