@@ -11,6 +11,7 @@ import numpy as np
 import ufl
 from dolfinx import fem
 
+from mnnfem import compiled
 from mnnfem.coefficients import Coefficients
 from mnnfem.density import Density, embedded
 from mnnfem.mesh import Floats
@@ -36,7 +37,7 @@ class Across(Density):
         self.stretch.x.array[:] = 1.0
         across = ufl.variable(self.stretch)
         slope = ufl.diff(law.energy(embedded(self.F, across), *parameters), across)
-        self._slopes = fem.Expression(ufl.as_vector([slope, ufl.diff(slope, across), ufl.det(self.F)]), points)
+        self._slopes = compiled.expression(ufl.as_vector([slope, ufl.diff(slope, across), ufl.det(self.F)]), points)
         topology = self.domain.topology
         self._cells = np.arange(topology.index_map(topology.dim).size_local, dtype=np.int32)
         self._places = space.dofmap.list[self._cells]

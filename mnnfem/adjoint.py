@@ -8,6 +8,7 @@ import numpy as np
 import ufl
 from dolfinx import fem, la
 
+from mnnfem import compiled
 from mnnfem.dofs import assemble
 from mnnfem.equilibrium import Equilibrium, Solution
 from mnnfem.mesh import Floats
@@ -45,15 +46,15 @@ class Adjoint:
         work = solid.density.work(solid.potential, self._multiplier)
         nodes = fem.functionspace(solid.domain, ("Lagrange", 1, (solid.mesh.dim,)))
         self.motion = moved = ufl.SpatialCoordinate(solid.domain), ufl.TestFunction(nodes)  # along which `at_nodes` reads
-        self._shape = fem.form(ufl.derivative(-work, *moved))
-        self._energy_shape = fem.form(ufl.derivative(solid.potential, *moved))
+        self._shape = compiled.form(ufl.derivative(-work, *moved))
+        self._energy_shape = compiled.form(ufl.derivative(solid.potential, *moved))
         self._vector = la.vector(nodes.dofmap.index_map, solid.mesh.dim)
         own = nodes.dofmap.index_map.size_local
         dofs, at = np.unique(nodes.dofmap.list, return_index=True)
         self._own, self._nodes = dofs[dofs < own], solid.dofs.cell_nodes.ravel()[at[dofs < own]]
         slopes = solid.coefficients.slopes(solid.density.integrand, solid.F, solid.dx)
-        self._energy_material = [fem.form(slope) for slope in slopes]
-        self._material = [fem.form(-solid.density.work(slope, self._multiplier)) for slope in slopes]
+        self._energy_material = [compiled.form(slope) for slope in slopes]
+        self._material = [compiled.form(-solid.density.work(slope, self._multiplier)) for slope in slopes]
 
     def vjp(self, solution: Solution, force: Floats) -> Gradients:
         """Gradients of J, given `force` = dJ/du on this rank's own degrees of freedom."""

@@ -14,7 +14,7 @@ import ufl
 from dolfinx import fem
 from petsc4py import PETSc
 
-from mnnfem import _compat
+from mnnfem import _compat, compiled
 from mnnfem.coefficients import Coefficients
 from mnnfem.mesh import Floats
 
@@ -98,7 +98,7 @@ class Matrix:
     """A symmetric matrix of the blocks' forms, assembled as often as asked; several of one pattern may share storage."""
 
     def __init__(self, blocks: list[list[ufl.Form]], storage: PETSc.Mat | None = None) -> None:
-        self.forms = [[fem.form(form) for form in row] for row in blocks]
+        self.forms = [[compiled.form(form) for form in row] for row in blocks]
         self.storage = storage or _compat.create_matrix(self.forms)
         self.storage.setOption(PETSc.Mat.Option.SYMMETRIC, True)
         self.storage.setOption(PETSc.Mat.Option.SYMMETRY_ETERNAL, True)

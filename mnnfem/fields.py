@@ -11,6 +11,7 @@ import pyvista
 import ufl
 from dolfinx import fem
 
+from mnnfem import compiled
 from mnnfem.equilibrium import Solution
 from mnnfem.mesh import signed_measures
 from mnnfem.solid import Solid
@@ -35,7 +36,7 @@ class FieldWriter:
         self.solid = solid
         cellwise = fem.functionspace(solid.domain, ("DG", 0))
         density = solid.density.integrand(solid.F, solid.coefficients.fields)
-        self._energies = fem.form(density * ufl.TestFunction(cellwise) * solid.dx)
+        self._energies = compiled.form(density * ufl.TestFunction(cellwise) * solid.dx)
 
     def grid(self, solution: Solution) -> pyvista.UnstructuredGrid:
         """Undeformed mesh with `displacement (mm)`, and per element the least det F and mean energy density."""

@@ -9,6 +9,7 @@ import numpy as np
 import ufl
 from dolfinx import fem, la
 
+from mnnfem import compiled
 from mnnfem.adjoint import Gradients
 from mnnfem.body import Body
 from mnnfem.dofs import assemble
@@ -35,13 +36,13 @@ class Functional:
 
         whole = integrand(solid.F, solid.coefficients.fields) * solid.dx
         settled = density.settled(whole, solid.potential)
-        self._value = fem.form(whole)
-        self._slope = fem.form(ufl.derivative(whole, solid.u, ufl.TestFunction(solid.space)))
+        self._value = compiled.form(whole)
+        self._slope = compiled.form(ufl.derivative(whole, solid.u, ufl.TestFunction(solid.space)))
         self._by_fields = density.slopes(whole)
-        self._shape = fem.form(ufl.derivative(settled, *body.adjoint.motion))
+        self._shape = compiled.form(ufl.derivative(settled, *body.adjoint.motion))
         stored = solid.coefficients.slopes(density.integrand, solid.F, solid.dx)
         own = solid.coefficients.slopes(integrand, solid.F, solid.dx)
-        self._material = [fem.form(density.settled(one, other)) for one, other in zip(own, stored, strict=True)]
+        self._material = [compiled.form(density.settled(one, other)) for one, other in zip(own, stored, strict=True)]
         self._vector = la.vector(solid.space.dofmap.index_map, solid.mesh.dim)
 
     def value(self, solution: Solution) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 import ufl
 from dolfinx import default_scalar_type, fem, la
 
+from mnnfem import compiled
 from mnnfem.cable import Cable, Pull, Strand
 from mnnfem.dofs import Dofs, assemble
 from mnnfem.loads import Bedding, BodyForce, Held, Load, PointForce, Pressure, Tendon, Traction
@@ -42,9 +43,9 @@ class Loading:
                 self.forms[number] = _on_facet(load, held, dofs, u, ds(facets.index(load.facet)))
         terms = [self.values[number] * form for number, form in self.forms.items()]
         self.potential: Any = sum(terms[1:], terms[0]) if terms else None
-        self._one_by_one = {number: fem.form(form) for number, form in self.forms.items()}
+        self._one_by_one = {number: compiled.form(form) for number, form in self.forms.items()}
         slopes = {number: ufl.derivative(form, u, ufl.TestFunction(u.function_space)) for number, form in self.forms.items()}
-        self.slopes = {number: fem.form(slope) for number, slope in slopes.items()}
+        self.slopes = {number: compiled.form(slope) for number, slope in slopes.items()}
         self._vector = la.vector(dofs.index_map, dofs.dim)
 
     def set(self, values: Floats) -> None:

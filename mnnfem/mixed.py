@@ -11,6 +11,7 @@ from dolfinx import default_scalar_type, fem, la
 from mpi4py import MPI
 from petsc4py import PETSc
 
+from mnnfem import compiled
 from mnnfem.coefficients import Coefficients
 from mnnfem.density import Density, Matrix, embedded
 from mnnfem.dofs import assemble
@@ -46,10 +47,10 @@ class Mixed(Density):
         bulk, dilation = law.bulk(*parameters), law.dilation(embedded(self.F))
         self._mass = Matrix([[trial * test * (1 / bulk + self._hold) * dx]])
         self._direction = fem.Function(u.function_space)
-        self._dilation = fem.form(test * (dilation + self._hold * self._anchor) * dx)
-        self._rate = fem.form(ufl.derivative(test * dilation * dx, u, self._direction))
+        self._dilation = compiled.form(test * (dilation + self._hold * self._anchor) * dx)
+        self._rate = compiled.form(ufl.derivative(test * dilation * dx, u, self._direction))
         back = ufl.derivative(self._change * dilation * dx, u, ufl.TestFunction(u.function_space))
-        self._back = fem.form(back)
+        self._back = compiled.form(back)
         self._vector = la.vector(space.dofmap.index_map, 1)
         self._forces = la.vector(u.function_space.dofmap.index_map, self.dim)
         self._solver = PETSc.KSP().create(self.domain.comm)
@@ -91,7 +92,7 @@ class Mixed(Density):
             self._solve(self._dilation, self.pressure)
 
     def slopes(self, functional: ufl.Form) -> list[fem.Form]:
-        return [fem.form(ufl.derivative(functional, self.pressure, ufl.TestFunction(self.pressure.function_space)))]
+        return [compiled.form(ufl.derivative(functional, self.pressure, ufl.TestFunction(self.pressure.function_space)))]
 
     def absorb(self, slopes: list[fem.Form]) -> None:
         self._solve(slopes[0], self._change)

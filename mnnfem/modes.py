@@ -15,6 +15,7 @@ import numpy as np
 import ufl
 from dolfinx import default_scalar_type, fem, la
 
+from mnnfem import compiled
 from mnnfem.body import Body
 from mnnfem.dofs import assemble
 from mnnfem.equilibrium import Solution
@@ -87,7 +88,7 @@ def _inverse(body: Body, solution: Solution, force: Floats) -> Floats:
 def _mass(solid: Solid, density: float) -> Operator:
     shape, test = fem.Function(solid.space), ufl.TestFunction(solid.space)
     weight = fem.Constant(solid.domain, default_scalar_type(TONNES * density))
-    form = fem.form(weight * ufl.inner(shape, test) * ufl.dx(degree=2 * solid.degree))
+    form = compiled.form(weight * ufl.inner(shape, test) * ufl.dx(degree=2 * solid.degree))
     vector = la.vector(solid.space.dofmap.index_map, solid.mesh.dim)
 
     def act(values: Floats) -> Floats:

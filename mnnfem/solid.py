@@ -9,7 +9,7 @@ from dolfinx import default_scalar_type, fem, la
 from mpi4py import MPI
 from petsc4py import PETSc
 
-from mnnfem import _compat
+from mnnfem import _compat, compiled
 from mnnfem.across import Across
 from mnnfem.boundary import Boundary
 from mnnfem.coefficients import Coefficients
@@ -82,15 +82,15 @@ class Solid:
         self.potential = self.stored_energy if loads is None else self.stored_energy + loads
         self.virtual_work = ufl.derivative(self.potential, self.u, test)
         tangent = ufl.derivative(self.virtual_work, self.u)
-        self._energy = fem.form(self.potential)
-        self._residual = fem.form(self.virtual_work)
-        self._action = fem.form(ufl.action(tangent, self.direction))
+        self._energy = compiled.form(self.potential)
+        self._residual = compiled.form(self.virtual_work)
+        self._action = compiled.form(ufl.action(tangent, self.direction))
         self._vector = la.vector(self.space.dofmap.index_map, self.mesh.dim)
         self._tangent = density.matrix(tangent, self.potential)
         without = tangent + density.compression_left_out()
         self._tension = density.matrix(without, self.potential, self._tangent.storage)
         points, _ = basix.make_quadrature(self.domain.basix_cell(), self.quadrature)
-        self._det_f = fem.Expression(ufl.det(self.F), points)
+        self._det_f = compiled.expression(ufl.det(self.F), points)
         self._cells = np.arange(self.dofs.own_cells, dtype=np.int32)
 
     lifts: Floats

@@ -1,0 +1,63 @@
+"""Forms and expressions compiled: once, by one process, whoever else needs them at the same time."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import ufl
+from dolfinx import fem, jit
+from mpi4py import MPI
+
+from mnnfem.mesh import Floats
+
+T = TypeVar("T")
+PATIENCE = 60  # seconds that a file may take to be seen by another machine (NFS keeps listings so long)
+LOCK = "mnnfem.lock"
+
+
+def form(integrals: ufl.Form) -> fem.Form:
+    """A form of one mesh, compiled. Collective on the mesh's ranks."""
+    (domain,) = integrals.ufl_domains()
+    return _once(domain.ufl_cargo().comm, lambda options: fem.form(integrals, jit_options=options))
+
+
+def expression(value: Any, points: Floats) -> fem.Expression:
+    """A UFL expression at reference points of each element, compiled. Collective on the mesh's ranks."""
+    comm = ufl.domain.extract_unique_domain(value).ufl_cargo().comm
+    return _once(comm, lambda options: fem.Expression(value, points, comm=comm, jit_options=options))
+
+
+def _once(comm: MPI.Comm, compiled: Callable[[dict[str, Any]], T]) -> T:
+    """dolfinx lets rank 0 of a mesh compile before the others; other meshes' ranks and other jobs wait for a lock.
+
+    Without it they would wait for dolfinx's timeout of 10 s, and fail. Who compiles holds the lock, so a file that is not
+    ready although it is there was left by a process that was killed: it is removed, and compiled after all.
+    """
+    cache, options = Path(jit.get_options()["cache_dir"]), {"timeout": PATIENCE}
+    with _locked(cache) if comm.rank == 0 else nullcontext():
+        try:
+            return compiled(options)
+        except (TimeoutError, RuntimeError):  # dolfinx raises on all ranks of the mesh
+            if comm.rank == 0:
+                _remove_unfinished(cache)
+            return compiled(options)
+
+
+@contextmanager
+def _locked(cache: Path) -> Iterator[None]:
+    """Hold the cache's lock, which the system frees when a process ends; without, where the file system has none."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / LOCK, "w") as file:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_unfinished(cache: Path) -> None:
+    for source in cache.glob("*.c"):
+        if not source.with_suffix(".c.cached").exists():
+            source.unlink(missing_ok=True)
