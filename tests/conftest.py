@@ -18,12 +18,12 @@ from mnnfem.parameters import alike
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave slow tests out of a run that does not ask for them."""
+    """Leave slow tests, and those that need a Slurm, out of a run that does not ask for them."""
     if config.option.markexpr or any("::" in argument for argument in config.args):
         return
-    slow = [item for item in items if "slow" in item.keywords]
-    config.hook.pytest_deselected(items=slow)
-    items[:] = [item for item in items if item not in slow]
+    left = [item for item in items if {"slow", "slurm"} & set(item.keywords)]
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in left]
 
 
 def strip(width: float, height: float, columns: int, rows: int) -> Mesh:
