@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
@@ -32,7 +33,13 @@ class Ensemble:
 
     @classmethod
     def of(cls, world: MPI.Intracomm, size: int = 1) -> Ensemble:
-        """Groups of `size` neighbouring ranks each. Collective. InputError where they do not divide the ranks."""
+        """Groups of `size` neighbouring ranks each. Collective. InputError where they do not divide the ranks, or are none."""
+        started = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
+        if world.size == 1 < started:
+            raise InputError(
+                f"srun has started {started} processes, but MPI has not joined them: each is alone. "
+                "Another srun --mpi=... will, see srun --mpi=list; mnnfem submit has the option --mpi."
+            )
         if size < 1 or world.size % size:
             raise InputError(f"{world.size} ranks do not divide into groups of {size}: start a multiple of {size} ranks.")
         number, place = divmod(world.rank, size)

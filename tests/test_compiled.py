@@ -32,7 +32,7 @@ exec cc "$@"
 
 
 def test_two_ranks_compile_each_form_once(tmp_path: Path) -> None:
-    """One on a mesh of each rank's own, one on a mesh of both; the cache empty, the compiler slower than who waits is patient."""
+    """On meshes of their own and on one of both; the cache empty, the compiler slower than who waits is patient."""
     log, compiler = tmp_path / "log", tmp_path / "compiler"
     compiler.write_text(COMPILER.format(log=log))
     compiler.chmod(0o755)

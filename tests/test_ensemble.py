@@ -103,3 +103,10 @@ def test_a_function_that_leaves_an_input_out_has_no_slope_there() -> None:
     assert rows.grad is not None
     assert shared.grad.tolist() == [0, 0]
     assert rows.grad.tolist() == [[1, 1]] * 3
+
+
+@pytest.mark.skipif(WORLD.size > 1, reason="for ranks that are alone")
+def test_processes_that_mpi_has_not_joined_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "4")
+    with pytest.raises(InputError, match="srun has started 4 processes, but MPI has not joined them"):
+        Ensemble.of(WORLD)

@@ -1,0 +1,1 @@
+"""Runs on clusters: how long they take, how they are sent, many of them as one sweep."""

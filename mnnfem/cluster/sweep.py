@@ -1,0 +1,75 @@
+"""A sweep: a TOML table of option values -> the options of each run."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mnnfem.cluster.workflow import Workflow, as_option
+from mnnfem.errors import InputError, package_for, unknown_name
+
+OWN = ("out", "resume")  # each run of a sweep is given these
+
+
+def sweep(file: str, workflow: Workflow, typed: Sequence[str]) -> list[list[str]]:
+    """The options of each run: every row of `[[rows]]` with every combination of the lists in `[product]`.
+
+    typed  the options that all runs have; each run's are parsed together with them.
+    InputError for what cannot be read, for options that the workflow lacks or that are typed as well, and for values that it
+    would refuse, with the number of the run.
+    """
+    table = _read(file)
+    rows, product = table.get("rows", [{}]), table.get("product", {})
+    for key in table:
+        if key not in ("rows", "product"):
+            raise unknown_name(f"table in {file}", key, ("rows", "product"))
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(f"Rows in {file} are written [[rows]], each with a line like seed = 1.")
+    if not isinstance(product, dict) or not all(isinstance(values, list) and values for values in product.values()):
+        raise InputError(f"[product] in {file} has a list of values for each option, like seed = [0, 1, 2].")
+    runs = [
+        {**row, **dict(zip(product, values, strict=True))} for row in rows for values in itertools.product(*product.values())
+    ]
+    if not any(runs):
+        raise InputError(f"{file} has no runs: give [product] lists of values, or [[rows]].")
+    for row in rows:
+        if twice := sorted(row.keys() & product.keys()):
+            raise InputError(f"{file} has {twice[0]!r} both in [[rows]] and in [product]: leave it in one.")
+    return [_options(run, number, file, workflow, typed) for number, run in enumerate(runs)]
+
+
+def _read(file: str) -> dict[str, Any]:
+    reader = package_for("Sweeps", "tomllib", "Python 3.11")
+    try:
+        table: dict[str, Any] = reader.loads(Path(file).read_text())
+    except (OSError, UnicodeDecodeError, reader.TOMLDecodeError) as problem:
+        raise InputError(f"The sweep {file} cannot be read: {problem}.") from None
+    return table
+
+
+def _options(run: Mapping[str, Any], number: int, file: str, workflow: Workflow, typed: Sequence[str]) -> list[str]:
+    where, known = f"Run {number} of {file}", workflow.options
+    already = {word.split("=")[0] for word in typed}
+    words: list[str] = []
+    for key, value in run.items():
+        name, option = key.replace("-", "_"), as_option(key)
+        if name not in known:
+            raise InputError(f"{where}: {unknown_name('option', option, map(as_option, known))}")
+        if name in OWN:
+            raise InputError(f"{where}: {option} is given to each run by the sweep, as its folder is its own.")
+        if option in already:
+            raise InputError(f"{where}: {option} is in the command as well; leave it in one of the two.")
+        if isinstance(value, list | dict):
+            raise InputError(f"{where}: {option} takes one value, got {value!r}.")
+        if isinstance(value, bool) != (known[name] is bool):
+            wanted = "true or false" if known[name] is bool else "a value"
+            raise InputError(f"{where}: {option} takes {wanted}, got {str(value).lower()}.")
+        if value is not False:
+            words += [option] if value is True else [option, str(value)]
+    try:
+        workflow.parsed([*typed, *words])
+    except InputError as mistake:
+        raise InputError(f"{where}: {mistake}") from None
+    return words
