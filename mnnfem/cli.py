@@ -14,6 +14,7 @@ USAGE = """usage: mnnfem COMMAND
   mnnfem mesh        a cellular solid of geometries/: its mesh, a table of its quality, a picture
   mnnfem export      a run or a family -> files for printers, cutters and casting, after all checks
   mnnfem check-print a file, a run or a family: all that is wrong with it for a process
+  mnnfem plan        what a training will take: hours, ranks, memory
   mnnfem submit      a workflow, or a sweep of its settings -> jobs for Slurm
   mnnfem --version
 
@@ -42,9 +43,13 @@ def command(argv: Sequence[str]) -> int:
         from mnnfem.cluster.submit import submit_command
 
         return submit_command(rest)
+    if name == "plan":
+        from mnnfem.cluster.advice import plan_command
+
+        return plan_command(rest)
     if name != "doctor":
         raise unknown_name(
-            "command", name, ["doctor", "mesh", "export", "check-print", "submit", "--help", "--version"]
+            "command", name, ["doctor", "mesh", "export", "check-print", "submit", "plan", "--help", "--version"]
         )
     if rest:
         raise InputError(f"mnnfem doctor takes no arguments, got {rest[0]!r}.")
