@@ -55,6 +55,13 @@ def examine() -> list[Finding]:
     return [_package(name, version) for name, version in versions().items()] + [_guarded(check) for check in checks]
 
 
+def doctor_command(argv: Sequence[str]) -> int:
+    """`mnnfem doctor`: what `report` prints and returns."""
+    if argv:
+        raise InputError(f"mnnfem doctor takes no arguments, got {argv[0]!r}.")
+    return report()
+
+
 def report() -> int:
     """Print the findings; returns 0, or 1 if there is a fault."""
     findings = examine()

@@ -1,0 +1,88 @@
+"""What a run was, in words: its workflow's own description, its options, and the command that runs it again."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import importlib
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mnnfem.errors import InputError
+from mnnfem.reopen import FOLDER
+
+
+@dataclass(frozen=True)
+class Told:
+    """A workflow's description: its title, a sentence, and paragraphs."""
+
+    title: str
+    lead: str
+    paragraphs: list[str]
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a run: name, value with unit, what it is, and whether it is another than the workflow takes by itself."""
+
+    name: str
+    value: str
+    meaning: str
+    chosen: bool
+
+
+def described(workflow: str) -> Told:
+    """From the first lines of the workflow's file; where there is no such file, its name alone."""
+    file = _programs() / f"{workflow}.py"
+    text = ast.get_docstring(ast.parse(file.read_text())) if workflow and file.is_file() else None
+    if not text:
+        return Told(workflow.replace("_", " ").capitalize() or "A run", "", [])
+    first, *paragraphs = (" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+    title, _, lead = first.partition(": ")
+    return Told(title, lead[:1].upper() + lead[1:], paragraphs)
+
+
+def options(workflow: str, settings: Mapping[str, Any]) -> tuple[list[Option], str]:
+    """Every stored setting, and the command that runs it again. InputError where the workflow of here does not know them.
+
+    Without --out: it makes a new folder. How many ranks there were changes no figure.
+    """
+    kind, presets = _settings_of(workflow)
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    strange = sorted(set(settings) - set(fields))
+    if strange:
+        raise InputError(f"workflows/{workflow}.py as it is now has no option {' or '.join(strange)}.")
+    scale = str(settings.get("scale", ""))
+    usual = {name: field.default for name, field in fields.items()} | dict(presets.get(scale, {}))
+    told, words = [], ["./run", "python", f"workflows/{workflow}.py"]
+    for name, value in settings.items():
+        meta = fields[name].metadata
+        chosen = value != (fields[name].default if name == "scale" else usual[name]) and name != "out"
+        unit = f" {meta['unit']}" if meta["unit"] else ""
+        told.append(Option("--" + name.replace("_", "-"), f"{_plain(value)}{unit}", meta["help"], chosen))
+        if chosen:
+            words += [told[-1].name] if value is True else [told[-1].name, str(value)]
+    return told, shlex.join(words)
+
+
+def _plain(value: Any) -> str:
+    return {True: "yes", False: "no", "": "-"}.get(value, f"{value}") if isinstance(value, bool | str) else f"{value:g}"
+
+
+def _programs() -> Path:
+    return Path(next(iter(importlib.import_module(FOLDER).__path__)))
+
+
+def _settings_of(workflow: str) -> tuple[Any, Mapping[str, Mapping[str, Any]]]:
+    """The dataclass of the workflow's settings, the one that its file defines, and its presets."""
+    if not workflow or not (_programs() / f"{workflow}.py").is_file():
+        raise InputError(f"There is no workflow {workflow!r} here, so its options are not known.")
+    module = importlib.import_module(f"{FOLDER}.{workflow}")
+    own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__]
+    found = [one for one in own if dataclasses.is_dataclass(one) and one.__name__.endswith("Settings")]
+    if not found:
+        raise InputError(f"workflows/{workflow}.py defines no settings of its own.")
+    return found[0], getattr(module, "PRESETS", {})
