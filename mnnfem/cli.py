@@ -15,6 +15,7 @@ COMMANDS = {  # what each is for, and the function that runs it: loaded when it 
     "plan": ("what a training will take: hours, ranks, memory", "mnnfem.cluster.advice:plan_command"),
     "submit": ("a workflow, or a sweep of its settings -> jobs for Slurm", "mnnfem.cluster.submit:submit_command"),
     "report": ("a run -> one HTML page: a body to turn, curves, errors, print checks", "mnnfem.report.command:report_command"),
+    "compare": ("several runs: a table, JSON, a page of their curves and settings", "mnnfem.report.compare:compare_command"),
     "export": (
         "a run or a family -> files for printers, cutters and casting, after all checks",
         "mnnfem.fabricate.export:export_command",

@@ -105,7 +105,7 @@ def test_page_has_every_part_and_no_address(run: Path) -> None:
     [
         ("result.json", "There is no result.json: the run was interrupted, or it still goes on; 15 steps were taken."),
         ("fields", "There are no fields"),
-        ("checkpoint", "The trained design is not there"),
+        ("checkpoint", "There is no checkpoint/weights.safetensors yet"),
         ("settings.json", "The design cannot be drawn"),
         ("fields/path_001.vtu", ""),
     ],
@@ -264,3 +264,31 @@ def test_without_opengl_the_still_is_drawn_flat(run: Path, tmp_path: Path, monke
     page, missing = report(run)
     assert missing == []
     assert re.search(r"<noscript><img src=\"data:image/webp;base64,[\w+/]{500}", page)
+
+
+def test_runs_beside_each_other(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = Path(shutil.copytree(run, tmp_path / "other"))
+    better = {**RESULT, "heldout": {**RESULT["heldout"], "after": 0.25}}
+    (other / "result.json").write_text(json.dumps(better))
+    settings = json.loads((other / "settings.json").read_text())
+    (other / "settings.json").write_text(json.dumps({**settings, "seed": 4}))
+    unfinished = Path(shutil.copytree(run, tmp_path / "unfinished"))
+    (unfinished / "result.json").unlink()
+    out = tmp_path / "compared.html"
+    folders = [str(one) for one in (run, other, unfinished)]
+    assert command(["compare", *folders, "--out", str(out)]) == 0
+    told = capsys.readouterr()
+    assert re.search(
+        r"^other +translation +4 +mm +0.250 +2.00 +9.25 +16.0 +0 +0 +10 +1.00 +20 +1.05$", told.out, flags=re.MULTILINE
+    )
+    assert "unfinished has no result" in told.err
+    page = out.read_text()
+    assert page.count('class="line') == 3
+    assert '>--seed</th><td class="text">3</td><td class="text">4</td>' in page
+    assert ">--young<" not in page
+    assert command(["compare", *folders[:2], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["other"]["error"] == 0.25
+    with pytest.raises(InputError, match="at least two"):
+        command(["compare", folders[0]])
+    with pytest.raises(InputError, match="named twice"):
+        command(["compare", folders[0], folders[0]])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mnnfem.errors import InputError
-from mnnfem.report.page import report
+from mnnfem.report.page import report, write_page
 from mnnfem.settings import parse, setting
 
 EXAMPLES = """examples:
@@ -30,10 +30,7 @@ def report_command(argv: Sequence[str]) -> int:
         raise InputError("Of which run? Give its folder first: mnnfem report RUN, see --help.")
     page, missing = report(Path(run))
     file = Path(settings.out or Path(run) / "report.html")
-    try:
-        file.write_text(page)
-    except OSError as problem:
-        raise InputError(f"{file} cannot be written: {problem.strerror}. Choose another file with --out.") from None
+    write_page(file, page)
     for sentence in missing:
         print(sentence, file=sys.stderr)
     print(f"{file}, {len(page.encode()) / 1e6:.2f} MB: open it in a browser")

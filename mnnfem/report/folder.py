@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mnnfem.errors import InputError
+from mnnfem.metrics import FILE as METRICS
+from mnnfem.progress import RESULT
+from mnnfem.runfolder import SETTINGS
 
-RESULT, SETTINGS, METRICS = "result.json", "settings.json", "metrics.jsonl"
 PICTURES = (".png", ".gif")
 
 

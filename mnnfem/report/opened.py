@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mnnfem.checkpoint import WEIGHTS
 from mnnfem.display.arms import Display, ShowSettings
 from mnnfem.errors import InputError
 from mnnfem.plan import Experiment, Settings
@@ -38,10 +39,13 @@ def opened(left: Left) -> Opened:
         if "arm" in (left.metrics[0] if left.metrics else {}):
             left.missing.append(f"The design cannot be drawn: {problem}")
         return Opened()
+    if not (left.path / WEIGHTS).is_file():
+        left.missing.append(f"There is no {WEIGHTS} yet, so the trained design cannot be shown.")
+        return Opened(run, settings)
     try:
         return Opened(run, settings, designed(left.path))
     except InputError as problem:
-        left.missing.append(f"The trained design is not there: {problem}")
+        left.missing.append(f"The trained design cannot be shown: {problem}")
         return Opened(run, settings)
 
 

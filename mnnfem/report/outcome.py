@@ -152,5 +152,5 @@ def solver_table(left: Left) -> Table:
 
 def figures_table(result: Mapping[str, Any]) -> Table | None:
     """All that a workflow of another kind has told."""
-    rows = flattened({key: value for key, value in result.items() if key not in ELSEWHERE})
+    rows = [(name, told(value)) for name, value in flattened({key: result[key] for key in result if key not in ELSEWHERE})]
     return Table(("figure", "value"), rows) if rows else None

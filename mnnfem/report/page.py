@@ -56,6 +56,14 @@ def document(title: str, head: str, parts: Sequence[Section]) -> str:
     )
 
 
+def write_page(file: Path, page: str) -> None:
+    """InputError where it cannot be written."""
+    try:
+        file.write_text(page)
+    except OSError as problem:
+        raise InputError(f"{file} cannot be written: {problem.strerror}. Choose another file with --out.") from None
+
+
 def _parts(left: Left) -> list[Section]:
     known = opened(left)
     scene = scene_of(left, known)

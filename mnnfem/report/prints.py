@@ -46,6 +46,6 @@ def _part(left: Left, known: Opened) -> Part | None:
         return plane_part(design.mesh, design.points, design.thickness, design.workflow)
     file = next(iter(sorted(left.path.glob("*.stl"))), None)
     if file is None:
-        left.missing.append("There is no design and no STL file, so there are no print checks.")
+        left.missing.append("With no design and no STL file there are no print checks.")
         return None
     return read_part(file)

@@ -58,15 +58,18 @@ def told(value: Cell) -> str:
 
 def html(table: Table) -> str:
     """The table as an element of the page."""
-    heads = "".join(f'<th scope="col"{_side(k)}>{escape(head)}</th>' for k, head in enumerate(table.heads))
+    columns = list(zip(*table.rows, strict=True))
+    sides = [' class="text"' if all(isinstance(cell, str) for cell in column) else "" for column in columns]
+    heads = "".join(f'<th scope="col"{side}>{escape(head)}</th>' for head, side in zip(table.heads, sides, strict=True))
     if table.shares:
         heads += '<th scope="col" class="bar"><span class="unseen">as a bar</span></th>'
     rows = []
     for number, row in enumerate(table.rows):
-        cells = f'<th scope="row">{escape(told(row[0]))}</th>' + "".join(f"<td>{escape(told(cell))}</td>" for cell in row[1:])
+        cells = [f"<td{side}>{escape(told(cell))}</td>" for cell, side in zip(row[1:], sides[1:], strict=True)]
         if table.shares:
-            cells += f'<td class="bar"><i style="width:{100 * min(max(table.shares[number], 0.004), 1):.1f}%"></i></td>'
-        rows.append(f"<tr{' class=strong' if number in table.strong else ''}>{cells}</tr>")
+            cells.append(f'<td class="bar"><i style="width:{100 * min(max(table.shares[number], 0.004), 1):.1f}%"></i></td>')
+        name = f'<th scope="row">{escape(told(row[0]))}</th>'
+        rows.append(f"<tr{' class=strong' if number in table.strong else ''}>{name}{''.join(cells)}</tr>")
     caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
     body = "".join(rows)
     return f'<div class="wide"><table>{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
@@ -100,7 +103,3 @@ def _of_list(name: str, values: list[Any]) -> list[tuple[str, Cell]]:
     if all(isinstance(value, Mapping) for value in values):
         return [row for number, value in enumerate(values, start=1) for row in flattened(value, f"{name} {number}: ")]
     return [(name, ", ".join(map(told, values)) or "none")]
-
-
-def _side(column: int) -> str:
-    return "" if column else ' class="first"'

@@ -14,6 +14,8 @@ from typing import Any
 from mnnfem.errors import InputError
 from mnnfem.reopen import FOLDER
 
+HERE = ("out", "resume", "json")  # options of one call, not of what is computed
+
 
 @dataclass(frozen=True)
 class Told:
@@ -48,7 +50,7 @@ def described(workflow: str) -> Told:
 def options(workflow: str, settings: Mapping[str, Any]) -> tuple[list[Option], str]:
     """Every stored setting, and the command that runs it again. InputError where the workflow of here does not know them.
 
-    Without --out: it makes a new folder. How many ranks there were changes no figure.
+    Without what concerns the folder: it makes a new one. How many ranks there were changes no figure.
     """
     kind, presets = _settings_of(workflow)
     fields = {field.name: field for field in dataclasses.fields(kind)}
@@ -60,7 +62,7 @@ def options(workflow: str, settings: Mapping[str, Any]) -> tuple[list[Option], s
     told, words = [], ["./run", "python", f"workflows/{workflow}.py"]
     for name, value in settings.items():
         meta = fields[name].metadata
-        chosen = value != (fields[name].default if name == "scale" else usual[name]) and name != "out"
+        chosen = value != (fields[name].default if name == "scale" else usual[name]) and name not in HERE
         unit = f" {meta['unit']}" if meta["unit"] else ""
         told.append(Option("--" + name.replace("_", "-"), f"{_plain(value)}{unit}", meta["help"], chosen))
         if chosen:
