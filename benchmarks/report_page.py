@@ -70,7 +70,8 @@ def body_figures(page: Browser) -> dict[str, float]:
     page.value(SLIDE.replace("SHARE", "0.4"))
     moved = seen(page)
     place = page.value(
-        "(() => { const c = document.querySelector('[data-part=marks]'); c.scrollIntoView({block: 'center', behavior: 'instant'});"
+        "(() => { const c = document.querySelector('[data-part=marks]');"
+        "c.scrollIntoView({block: 'center', behavior: 'instant'});"
         "const r = c.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()"
     )
     ways = (("mousePressed", 0), ("mouseMoved", 60), ("mouseMoved", 120), ("mouseReleased", 120))
@@ -139,7 +140,9 @@ def main() -> NoReturn:
         file = run / "report.html"
         file.write_text(content)
         figures, bars = of_page(file, told.pictures)
-        every |= {f"{run.name}: {name}": value for name, value in {**figures, "sentences of what is missing": len(missing)}.items()}
+        every |= {
+            f"{run.name}: {name}": value for name, value in {**figures, "sentences of what is missing": len(missing)}.items()
+        }
         missed += [f"{run.name}: {bar}" for bar, reached in bars.items() if not reached]
         print(f"{run.name} is looked at", file=sys.stderr, flush=True)
     finish(every, missed, told.json)

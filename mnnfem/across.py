@@ -44,9 +44,16 @@ class Across(Density):
         self._settled: Floats = np.zeros(0)
 
     def integrand(self, F: Any, values: Sequence[Any]) -> Any:
+        return self.stored(self._with_stretch(F, values), values)
+
+    @property
+    def whole(self) -> Any:
+        return self._with_stretch(self.F, self.coefficients.fields)
+
+    def _with_stretch(self, F: Any, values: Sequence[Any]) -> Any:
         across = ufl.variable(self.stretch)
         slope = ufl.diff(self.law.energy(embedded(F, across), *values), across)
-        return self.law.energy(embedded(F, across - slope / ufl.diff(slope, across)), *values)
+        return embedded(F, across - slope / ufl.diff(slope, across))
 
     def changed(self) -> None:
         self._settled = np.zeros(0)

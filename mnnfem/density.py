@@ -38,7 +38,16 @@ class Density:
 
     def integrand(self, F: Any, values: Sequence[Any]) -> Any:
         """W, MPa, of F (d, d) and parameters, in the fields of the moment."""
-        return self.law.energy(embedded(F), *values)
+        return self.stored(embedded(F), values)
+
+    def stored(self, whole: Any, values: Sequence[Any]) -> Any:
+        """W, MPa, of a deformation gradient (3, 3), whatever the body is in the plane."""
+        return self.law.energy(whole, *values)
+
+    @property
+    def whole(self) -> Any:
+        """F (3, 3) of the moment, after `settle`."""
+        return embedded(self.F)
 
     def changed(self) -> None:
         """Nodes or parameters are others now."""

@@ -1,4 +1,4 @@
-"""Equilibria as VTU files for ParaView and pyvista: elements with everything the solver knows."""
+"""Equilibria as files for ParaView and pyvista: VTU and PVD with everything the solver knows, VTX with the displacement."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import pyvista
 import ufl
-from dolfinx import fem
+from dolfinx import fem, io
 
 from mnnfem import compiled
 from mnnfem.equilibrium import Solution
@@ -29,21 +29,32 @@ CELL_TYPES = {
 }
 
 
+SYMMETRIC = ((0, 0), (1, 1), (2, 2), (0, 1), (1, 2), (0, 2))  # VTK's order of a symmetric tensor
+
+
 class FieldWriter:
-    """Writes the fields of a body's solutions; on one rank."""
+    r"""Writes the fields of a body's solutions; on one rank.
+
+    Cauchy stress sigma = P F^T / det F with P = dW/dF, all in three dimensions: in plane strain there is one across, too.
+    """
 
     def __init__(self, solid: Solid) -> None:
         self.solid = solid
-        cellwise = fem.functionspace(solid.domain, ("DG", 0))
-        density = solid.density.integrand(solid.F, solid.coefficients.fields)
-        self._energies = compiled.form(density * ufl.TestFunction(cellwise) * solid.dx)
+        density, values = solid.density, solid.coefficients.fields
+        F = ufl.variable(density.whole)
+        stress = ufl.diff(density.stored(F, values), F) * F.T / ufl.det(F)
+        deviator = stress - ufl.tr(stress) / 3 * ufl.Identity(3)
+        mises = ufl.sqrt(1.5 * ufl.inner(deviator, deviator))
+        parts = [density.integrand(solid.F, values), mises, *(stress[i, j] for i, j in SYMMETRIC)]
+        cellwise = fem.functionspace(solid.domain, ("DG", 0, (len(parts),)))
+        self._means = compiled.form(ufl.inner(ufl.as_vector(parts), ufl.TestFunction(cellwise)) * solid.dx)
 
     def grid(self, solution: Solution) -> pyvista.UnstructuredGrid:
-        """Undeformed mesh with `displacement (mm)`, and per element the least det F and mean energy density."""
+        """Undeformed mesh with `displacement (mm)`, and per element the least det F and, as means over its undeformed volume,
+        the energy density, Cauchy's stress (xx, yy, zz, xy, yz, xz) and von Mises's.
+        """
         solid = self.solid
-        solid.set_points(solution.points)
-        solid.set_material(solution.material)
-        solid.move(solution.displacement)
+        self._set(solution)
         nodes = solid.space.tabulate_dof_coordinates()
         dim, of_cell = solid.mesh.dim, solid.dofs.cell_dofs
         cell_type, order = CELL_TYPES[solid.mesh.kind.name, of_cell.shape[1]]
@@ -56,18 +67,37 @@ class FieldWriter:
         corners = solid.domain.geometry.x[:, :dim]
         around = np.argsort(solid.mesh.kind.dolfinx)
         measures = np.abs(signed_measures(corners, solid.dofs.cell_nodes[:, around].astype(np.int64)))
-        grid.cell_data["energy density (MPa)"] = fem.assemble_vector(self._energies).array / measures
+        means = fem.assemble_vector(self._means).array.reshape(len(measures), -1) / measures[:, None]
+        grid.cell_data["energy density (MPa)"] = means[:, 0]
+        grid.cell_data["von Mises stress (MPa)"] = means[:, 1].astype(np.float32)
+        grid.cell_data["Cauchy stress (MPa)"] = means[:, 2:].astype(np.float32)
         return grid
+
+    def _set(self, solution: Solution) -> None:
+        self.solid.set_points(solution.points)
+        self.solid.set_material(solution.material)
+        self.solid.move(solution.displacement)
 
     def write(self, path: Path, solution: Solution) -> None:
         """Write one VTU file."""
         self.grid(solution).save(path)
 
     def write_series(self, path: Path, solutions: Sequence[Solution]) -> None:
-        """Write a PVD file and beside it one VTU per solution, as steps of a film."""
+        """Write a PVD file and beside it one VTU per solution, as steps of a film; where dolfinx has ADIOS2 a VTX too (.bp)."""
         lines = ['<?xml version="1.0"?>', '<VTKFile type="Collection" version="0.1">', "<Collection>"]
         for step, solution in enumerate(solutions):
             file = path.with_name(f"{path.stem}_{step:03d}.vtu")
             self.write(file, solution)
             lines.append(f'<DataSet timestep="{step}" file={quoteattr(file.name)}/>')
         path.write_text("\n".join([*lines, "</Collection>", "</VTKFile>", ""]))
+        if hasattr(io, "VTXWriter") and solutions:
+            self._write_vtx(path.with_suffix(".bp"), solutions)
+
+    def _write_vtx(self, path: Path, solutions: Sequence[Solution]) -> None:
+        """The displacement alone, of the body's own degree: ParaView's ADIOS2VTXReader interpolates it as the solver does."""
+        solid, moved = self.solid, fem.Function(self.solid.space, name="displacement (mm)")
+        solid.set_points(solutions[0].points)
+        with io.VTXWriter(solid.comm, path, [moved], engine="BP4") as file:
+            for step, solution in enumerate(solutions):
+                solid.load(moved, solution.displacement)
+                file.write(float(step))

@@ -59,8 +59,8 @@ class Mixed(Density):
         self._solver.getPC().setFactorSolverType("mumps")
         self.changed()
 
-    def integrand(self, F: Any, values: Sequence[Any]) -> Any:
-        p, whole = self.pressure, embedded(F)
+    def stored(self, whole: Any, values: Sequence[Any]) -> Any:
+        p = self.pressure
         shape, dilation = self.law.shape(whole, *values), self.law.dilation(whole)
         return shape + p * dilation - p**2 / (2 * self.law.bulk(*values)) - self._hold / 2 * (p - self._anchor) ** 2
 
