@@ -8,23 +8,26 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import shapely
-from PIL import Image, ImageDraw
+from matplotlib.backends.backend_agg import RendererAgg
+from matplotlib.path import Path as Curve
+from matplotlib.transforms import Affine2D
+from PIL import Image
 
 from mnnfem.errors import InputError
-from mnnfem.fabricate.layers import section
+from mnnfem.fabricate.layers import heights, section
 from mnnfem.fabricate.part import Part
 
 PIXELS = 2000  # along the display's side
 ROOM = 1.05  # of the part's size: the display's side
-FINE = 4  # points across a pixel by which the wanted cover of pixels is counted
-LAYERS = {True: 8, False: 40}  # of a prism, whose layers are alike, and of another body
+LAYERS = 8  # of a prism, whose layers are alike
+LAYERS_IN_SPACE, STEPPED = range(40, 161, 4), 1e-4  # of another body: the first of these that changes its volume no more
 ALIKE, AS_LARGE = 0.998, 1e-3  # bars: least overlap of a layer, largest relative error of the volume
 REPAIRS = ("edges_fixed", "degenerate_facets", "facets_removed", "facets_reversed", "backwards_edges", "open_edges")
 
@@ -76,7 +79,8 @@ def prove(part: Part, layer: float = 0.0) -> Proof:
             "package prusa-slicer."
         )
     height, side = part.thickness, ROOM * float(max(part.surface.extents[:2]))
-    layer = layer or height / LAYERS[part.outline is not None]
+    wanted = part.volume if part.volume is not None else float(part.surface.volume)
+    layer = layer or height / (_layers(part, wanted) if part.outline is None else LAYERS)
     with tempfile.TemporaryDirectory() as folder:
         model, printed = Path(folder) / "part.stl", Path(folder) / "part.sl1"
         part.surface.export(model, file_type="stl")
@@ -85,12 +89,21 @@ def prove(part: Part, layer: float = 0.0) -> Proof:
         if not printed.exists():
             reason = next((line for line in reversed(said.splitlines()) if line.strip()), "it said nothing")
             raise InputError(f"PrusaSlicer makes no layers of {part.name}: {reason.strip()}.")
-        pictures = _pictures(printed)
+        overlaps, areas = _compared(part, _pictures(printed), side, layer)
     repairs = [f"{name} = {count}" for name, count in re.findall(r"(\w+)\s*=\s*(\d+)", told) if name in REPAIRS and int(count)]
-    overlaps, areas = _compared(part, pictures, side, layer)
-    volume = sum(areas) * layer
-    wanted = part.volume if part.volume is not None else float(part.surface.volume)
-    return Proof(repairs, "manifold = yes" in told, len(pictures), min(overlaps), volume / wanted - 1)
+    return Proof(repairs, "manifold = yes" in told, len(areas), min(overlaps), sum(areas) * layer / wanted - 1)
+
+
+def _layers(part: Part, volume: float) -> int:
+    """How many layers make steps of the body that have its volume, mm^3, or come nearest to it."""
+    found: dict[int, float] = {}
+    for count in LAYERS_IN_SPACE:
+        layer = part.thickness / count
+        stepped = layer * sum(section(part.surface, float(level)).area for level in heights(part.surface, layer))
+        found[count] = abs(stepped / volume - 1)
+        if found[count] <= STEPPED:
+            return count
+    return min(found, key=lambda count: found[count])
 
 
 def _options(side: float, height: float, layer: float) -> list[str]:
@@ -106,7 +119,9 @@ def _options(side: float, height: float, layer: float) -> list[str]:
         "center": f"{0.5 * side:.9g},{0.5 * side:.9g}",
     }
     said = [word for name, value in numbers.items() for word in (f"--{name}", f"{value}")]
-    return ["--export-sla", "--printer-technology", "SLA", "--no-supports-enable", "--no-pad-enable", "--bed-shape", bed, *said]
+    bare = ("--no-supports-enable", "--no-pad-enable")
+    unturned = ("--display-orientation", "landscape", "--no-display-mirror-x", "--no-display-mirror-y")
+    return ["--export-sla", "--printer-technology", "SLA", *bare, *unturned, "--bed-shape", bed, *said]
 
 
 def _run(command: Sequence[str]) -> str:
@@ -114,15 +129,15 @@ def _run(command: Sequence[str]) -> str:
     return done.stdout + done.stderr
 
 
-def _pictures(printed: Path) -> list[Pixels]:
+def _pictures(printed: Path) -> Iterator[Pixels]:
     """Cover (rows from below, columns) of the pixels of every layer, 0 to 1."""
     with zipfile.ZipFile(printed) as archive:
-        names = sorted(name for name in archive.namelist() if name.endswith(".png") and "thumbnail" not in name)
-        images = [Image.open(io.BytesIO(archive.read(name))).convert("L") for name in names]
-    return [np.flipud(np.asarray(image, dtype=np.float32) / 255) for image in images]
+        for name in sorted(name for name in archive.namelist() if name.endswith(".png") and "thumbnail" not in name):
+            image = Image.open(io.BytesIO(archive.read(name))).convert("L")
+            yield np.flipud(np.asarray(image, dtype=np.float32) / 255)
 
 
-def _compared(part: Part, pictures: Sequence[Pixels], side: float, layer: float) -> tuple[list[float], list[float]]:
+def _compared(part: Part, pictures: Iterable[Pixels], side: float, layer: float) -> tuple[list[float], list[float]]:
     """Overlap of every layer with the wanted figure, and its area, mm^2."""
     overlaps, areas, wanted = [], [], None
     low, size = part.surface.bounds[0], part.surface.extents
@@ -140,12 +155,20 @@ def _compared(part: Part, pictures: Sequence[Pixels], side: float, layer: float)
 
 
 def _cover(figure: shapely.Geometry, shift: npt.NDArray[np.float64], per_mm: float) -> Pixels:
-    """How much of each pixel polygons cover, by points in it."""
-    image = Image.new("L", (FINE * PIXELS, FINE * PIXELS))
-    draw = ImageDraw.Draw(image)
-    for polygon in shapely.get_parts(figure):
-        for ring, value in ((polygon.exterior, 1), *((hole, 0) for hole in polygon.interiors)):
-            corners = (shapely.get_coordinates(ring) + shift) * per_mm * FINE - 0.5
-            draw.polygon([(float(x), float(y)) for x, y in corners], fill=value)
-    points = np.asarray(image).reshape(PIXELS, FINE, PIXELS, FINE)
-    return points.sum(axis=(1, 3), dtype=np.float32) / FINE**2
+    """How much of each pixel polygons cover: exactly but for 8 bits, as PrusaSlicer's pictures are."""
+    rings = [
+        ring
+        for polygon in map(
+            shapely.geometry.polygon.orient, shapely.get_parts(figure)
+        )  # pores run the other way: they stay empty
+        for ring in (polygon.exterior, *polygon.interiors)
+    ]
+    renderer = RendererAgg(PIXELS, PIXELS, 72)
+    if rings:
+        curves = [Curve((shapely.get_coordinates(ring) + shift) * per_mm, closed=True) for ring in rings]
+        path, style = Curve.make_compound_path(*curves), renderer.new_gc()
+        path.should_simplify = False
+        style.set_linewidth(0)
+        style.set_snap(False)
+        renderer.draw_path(style, path, Affine2D(), (0.0, 0.0, 0.0))
+    return np.flipud(np.asarray(renderer.buffer_rgba())[:, :, 3]).astype(np.float32) / np.float32(255)
