@@ -1,21 +1,28 @@
-"""Files for machines, of every family: strict, read again with their volume, the same twice, and proven by PrusaSlicer.
+"""Files for machines, of every family and of runs: strict, read again with their volume, the same twice, proven by PrusaSlicer.
 
-The slicer comes with MNNFEM_WITH=slicer ./run; without it that part is left out, and a sentence says so.
+    MNNFEM_WITH=slicer ./run python benchmarks/print_files.py [RUN | MESH.vtu ...] [--json FILE]
+
+Without PrusaSlicer that part is left out, and a sentence says so.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks.print_checks import SPACE, THICKNESS
-from benchmarks.report import bench_main
+from benchmarks.report import finish
 from geometries.gallery import SHOWN
 from mnnfem.fabricate.drawings import dxf_faults, write_dxf, write_svg
 from mnnfem.fabricate.mould import mould
 from mnnfem.fabricate.part import Part, plane_part, solid_part
 from mnnfem.fabricate.slicer import prove, slicer
+from mnnfem.fabricate.source import SourceSettings
+from mnnfem.fabricate.source import part_of as designed_part
 from mnnfem.fabricate.step import step_volume, write_step
 from mnnfem.fabricate.threemf import reader_warnings, write_3mf
 from mnnfem.geometry import Geometry
@@ -23,9 +30,9 @@ from mnnfem.geometry import Geometry
 KERF, MATERIAL = 0.2, "elastomer"
 
 
-def part_of(name: str, geometry: Geometry) -> Part:
+def of_family(name: str, make: Callable[[], Geometry]) -> Part:
     """A family's body at its start design."""
-    mesh = geometry.mesh
+    mesh = make().mesh
     if mesh.dim == 2:
         return plane_part(mesh, mesh.points, THICKNESS, name)
     return solid_part(mesh, mesh.points, name, SPACE.get(name, 1.0), plane="middle" if "middle" in mesh.facets else "")
@@ -43,7 +50,7 @@ def written(part: Part, folder: Path) -> dict[str, bytes]:
     return {file.suffix: file.read_bytes() for file in folder.iterdir()}
 
 
-def of_family(part: Part) -> tuple[dict[str, float], dict[str, bool]]:
+def figures_of(part: Part) -> tuple[dict[str, float], dict[str, bool]]:
     """Figures of one part, and its bars."""
     assert part.volume is not None
     with tempfile.TemporaryDirectory() as place:
@@ -66,18 +73,24 @@ def of_family(part: Part) -> tuple[dict[str, float], dict[str, bool]]:
     return figures, bars
 
 
-def measure() -> tuple[dict[str, float], list[str]]:
-    """Figures by name, and the bars missed."""
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("designs", nargs="*", metavar="RUN", help="folder of a run, or a design that it has left as a mesh")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures as one flat JSON object")
+    arguments = parser.parse_args()
     if not slicer():
         print("PrusaSlicer is not installed, so nothing is sliced: MNNFEM_WITH=slicer ./run has it.", file=sys.stderr)
+    parts: dict[str, Callable[[], Part]] = {name: partial(of_family, name, make) for name, make in SHOWN.items()}
+    parts |= {design: partial(designed_part, design, SourceSettings()) for design in arguments.designs}
     every: dict[str, float] = {}
     missed = []
-    for name, make in SHOWN.items():
-        figures, bars = of_family(part_of(name, make()))
+    for name, make in parts.items():
+        figures, bars = figures_of(make())
         every |= {f"{name}: {what}": value for what, value in figures.items()}
         missed += [f"{name}: {bar}" for bar, reached in bars.items() if not reached]
-    return every, missed
+        print(f"{name}: {'MISSED' if not all(bars.values()) else 'every bar reached'}", file=sys.stderr)
+    finish(every, missed, arguments.json)
 
 
 if __name__ == "__main__":
-    bench_main(__doc__ or "", measure)
+    main()

@@ -13,6 +13,7 @@ import trimesh
 from geometries.pneumatic_finger import pneumatic_finger
 from mnnfem.errors import InputError
 from mnnfem.fabricate.mirrored import mirrored_surface
+from mnnfem.fabricate.source import SourceSettings, part_of
 from mnnfem.geometry import Geometry
 from mnnfem.mesh import Mesh, signed_measures
 from workflows import gripper
@@ -108,6 +109,8 @@ def test_the_workflow_closes_a_short_finger(
     assert again["rms"][0] == pytest.approx(result["pressure and chambers"]["rms"], rel=1e-3)
     assert min(again["rms"]) < 0.5 * again["rms"][0]
     assert abs(again["rms"][-1] - min(again["rms"])) < 1e-3
-    assert trimesh.load_mesh(run / "finger.stl").is_volume
+    written = trimesh.load_mesh(run / "finger.stl")
+    assert written.is_volume
+    assert part_of(str(run), SourceSettings()).surface.volume == pytest.approx(written.volume, rel=1e-6)
     assert (run / "closing.gif").stat().st_size > 1000
     assert (run / "closing_001.vtu").exists()

@@ -11,6 +11,9 @@ import pytest
 from PIL import Image
 
 from mnnfem.errors import EquilibriumError, InputError
+from mnnfem.fabricate.check import check
+from mnnfem.fabricate.process import PROCESSES
+from mnnfem.fabricate.source import SourceSettings, part_of
 from mnnfem.relaxed import Relaxed
 from workflows.poisson_ratio import SOLIDS, main
 
@@ -28,6 +31,10 @@ def test_a_honeycomb_is_shaped_for_three_ratios_through_new_meshes(tmp_path: Pat
         assert f"honeycomb {pair['target']:+.1f}, evaluation" in printed.err
     lines = [json.loads(line) for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
     assert sum(line["renewal"] is not None for line in lines) == sum(pair["renewals"] for pair in result["pairs"])
+    with pytest.raises(InputError, match=r"has 3 designs, honeycomb_\+0.0, honeycomb_\+0.5, honeycomb_-0.8: name one"):
+        part_of(str(tmp_path / "run"), SourceSettings())
+    cell = part_of(str(tmp_path / "run/designs/honeycomb_-0.8.vtu"), SourceSettings(scale=4.0))
+    assert not check(cell, PROCESSES["fdm"]).findings
     with Image.open(tmp_path / "run/honeycomb.png") as image:
         assert np.asarray(image.convert("L")).std() > 5
 

@@ -12,16 +12,19 @@ import trimesh
 from PIL import Image
 
 from mnnfem.cli import command
+from mnnfem.designs import keep_design
 from mnnfem.errors import InputError
 from mnnfem.fabricate.drawings import cutting_lines, dxf_faults, write_dxf, write_svg
 from mnnfem.fabricate.fixtures import coupon, with_tabs
 from mnnfem.fabricate.mould import mould
 from mnnfem.fabricate.part import Part, plane_part
 from mnnfem.fabricate.reading import MOST, read_part
+from mnnfem.fabricate.source import SourceSettings, part_of
 from mnnfem.fabricate.step import step_volume, write_step
 from mnnfem.fabricate.surface import enclosed, surface_findings
 from mnnfem.fabricate.threemf import reader_warnings, write_3mf
 from mnnfem.geometry import Geometry
+from mnnfem.runfolder import RunFolder
 
 FAMILY = ["star_pores", "--set", "columns=2 rows=2 solid=((0,0),)"]
 
@@ -144,6 +147,21 @@ def test_the_commands_write_after_all_checks(tmp_path: Path, capsys: pytest.Capt
         command(["export", *FAMILY, "--format", "stp"])
     with pytest.raises(InputError, match="Did you mean 'star_pores'"):
         command(["export", "star_pore"])
+
+
+def test_a_mesh_is_a_source_and_a_run_that_keeps_none_is_told(panel: Geometry, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run")
+    (tmp_path / "run/finger.stl").write_bytes(b"solid")
+    with pytest.raises(InputError, match=r"keeps no design.*start its workflow again.*finger\.stl"):
+        part_of(str(folder.path), SourceSettings())
+    keep_design(folder, "panel", panel.mesh, panel.mesh.points)
+    for name, thickness in ((str(folder.path), 20.0), (str(folder.path / "designs/panel.vtu"), 20.0)):
+        assert part_of(name, SourceSettings()).thickness == thickness
+    folder.write_json("result.json", {"thickness": 7.0})
+    part = part_of(str(folder.path), SourceSettings())
+    assert (part.name, part.thickness, part.pores) == ("panel", 7.0, 8)
+    with pytest.raises(InputError, match="There is no file"):
+        part_of(str(tmp_path / "none.vtu"), SourceSettings())
 
 
 def test_a_marked_picture_shows_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

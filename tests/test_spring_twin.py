@@ -14,6 +14,7 @@ import trimesh
 
 from geometries.spring_twin import spring_twin
 from mnnfem.errors import InputError
+from mnnfem.fabricate.source import SourceSettings, part_of
 from mnnfem.springs.lattices import cubic, square, trapezoid
 from mnnfem.springs.network import Network
 from mnnfem.springs.nodemap import Search
@@ -143,5 +144,8 @@ def test_the_workflow_leaves_a_printable_solid(tmp_path: Path, capsys: pytest.Ca
         main(["--epochs", "40", "--iterations", "2", "--out", str(run)])
     result = json.loads((run / "result.json").read_text())
     assert result["tuned"][0] < result["calibrated"][0] < result["raw"][0]
-    assert trimesh.load_mesh(run / "design.stl").is_volume
+    written, part = trimesh.load_mesh(run / "design.stl"), part_of(str(run), SourceSettings())
+    assert written.is_volume
+    assert part.surface.volume == pytest.approx(written.volume, rel=1e-6)
+    assert part.thickness == pytest.approx(result["thickness"])
     assert "irises on the solid" in capsys.readouterr().out

@@ -17,6 +17,7 @@ from geometries.pneumatic_finger import pneumatic_finger
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary
 from mnnfem.bridge import Bridge, Response
+from mnnfem.designs import keep_design
 from mnnfem.fabricate.mirrored import write_stl
 from mnnfem.fields import FieldWriter
 from mnnfem.geometry import Geometry, finer
@@ -148,6 +149,7 @@ def main(argv: Sequence[str]) -> int:
         verify(run, Finger(finer(geometry), settings), bar, design, pressure)
     film(run, settings.frames, finger, bar, design, pressure)
     write_stl(run.folder.file("finger.stl"), geometry.mesh, points, "middle")
+    keep_design(run.folder, "gripper", geometry.mesh, points)
     return run.end(("closing.gif", "finger.stl"))
 
 

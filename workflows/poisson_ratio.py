@@ -28,6 +28,7 @@ from mpi4py import MPI
 
 from geometries.honeycomb_cell import honeycomb_cell
 from geometries.overvelde_cell import overvelde_cell
+from mnnfem.designs import keep_design
 from mnnfem.errors import EquilibriumError, InputError
 from mnnfem.geometry import Geometry
 from mnnfem.guard import Guard
@@ -167,6 +168,7 @@ def main(argv: Sequence[str]) -> int:
                 continue
             pairs.append({"solid": name, "target": target, **_figures(shaped, target)})
             print(_sentence(pairs[-1]), file=say)
+            keep_design(folder, f"{name}_{target:+.1f}", shaped.finer.mesh, shaped.finer.points)
             for when, one in (("before", shaped.before), (f"shaped for {target:+.1f}", shaped.after)):
                 title = f"{when}: {float(one.ratio.detach()):+.3f}"
                 pictures.append(LatticePicture(title, one.mesh, one.points, one.displacement))

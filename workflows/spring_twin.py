@@ -16,6 +16,7 @@ import torch
 from geometries.spring_twin import spring_twin
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary
+from mnnfem.designs import keep_design
 from mnnfem.fabricate.extrude import write_stl
 from mnnfem.formulation import Formulation
 from mnnfem.geometry import Geometry
@@ -141,6 +142,7 @@ def main(argv: Sequence[str]) -> int:
         run.folder.file("network.png"), [Picture("the network", network, model.share.detach().numpy(), model.ports)]
     )
     write_stl(run.folder.file("design.stl"), twin.geometry.mesh, points, twin.thickness)
+    keep_design(run.folder, "spring_twin", twin.geometry.mesh, points)
     return run.end(("design.png", "design.stl"))
 
 

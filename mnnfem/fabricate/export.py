@@ -1,4 +1,4 @@
-"""`mnnfem export` and `mnnfem check-print`: a run, a family or a file -> checks, then files for machines."""
+"""`mnnfem export` and `mnnfem check-print`: a run, a family, a mesh or a file -> checks, then files for machines."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ S = TypeVar("S")
 FORMATS = ("3mf", "stl", "step", "dxf", "svg", "mould")
 EXAMPLES = """examples:
   mnnfem export runs/translation/paper --format 3mf,stl,step,dxf,svg,mould --process sla --thickness 20
+  mnnfem export runs/poisson_ratio/pores/designs/honeycomb_-0.8.vtu --scale 4 --process fdm
   mnnfem export star_pores --set "columns=3 rows=3 solid=((1,1),)" --design random --process fdm --prove
   mnnfem check-print part.stl --process fdm --png faults.png
   mnnfem check-print runs/translation/paper --process my_printer.toml
