@@ -20,7 +20,10 @@ COMMANDS = {  # what each is for, and the function that runs it: loaded when it 
         "a run or a family -> files for printers, cutters and casting, after all checks",
         "mnnfem.fabricate.export:export_command",
     ),
-    "check-print": ("a file, a run or a family: all that is wrong with it for a process", "mnnfem.fabricate.export:check_command"),
+    "check-print": (
+        "a file, a run or a family: all that is wrong with it for a process",
+        "mnnfem.fabricate.export:check_command",
+    ),
 }
 
 
