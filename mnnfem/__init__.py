@@ -7,15 +7,22 @@ of thickness. Angles are in radians unless a name says degrees.
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 __version__ = "0.1.0"
 
+
+def unusable(sentence: str) -> NoReturn:
+    """End a program of ours with a sentence and code 1; a library, whose user may catch it, with ImportError."""
+    program = Path(sys.argv[0])
+    if program.name in ("mnnfem", "-m") or program.resolve().parent == Path(__file__).resolve().parents[1] / "workflows":
+        sys.exit(sentence)
+    raise ImportError(sentence)
+
+
 if find_spec("dolfinx") is None:
-    missing = (
+    unusable(
         "mnnfem needs dolfinx >= 0.9, which this Python does not have and pip cannot give: prefix the command with ./run, "
         "which builds the environment, or use conda (environment.yml), Debian >= 13 (apt install python3-dolfinx-real) or "
         "the container dolfinx/dolfinx."
     )
-    if Path(sys.argv[0]).name in ("mnnfem", "-m"):  # the command answers in a sentence, a library in an exception
-        sys.exit(missing)
-    raise ImportError(missing)

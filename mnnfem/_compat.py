@@ -16,9 +16,13 @@ from dolfinx.mesh import Mesh, create_mesh
 from mpi4py import MPI
 from petsc4py import PETSc
 
+from mnnfem import unusable
+
 VERSION = tuple(int(part) for part in dolfinx.__version__.split(".")[:2])
 if VERSION < (0, 9):
-    raise ImportError(f"mnnfem needs dolfinx >= 0.9, found {dolfinx.__version__}; ./run gives a newer one.")
+    unusable(
+        f"mnnfem needs dolfinx >= 0.9, found {dolfinx.__version__}: prefix the command with ./run, which gives a newer one."
+    )
 # Groups of ranks exchange displacements, so they must cut a mesh alike; Scotch 7.0.16 does not on several threads.
 os.environ["SCOTCH_PTHREAD_NUMBER"] = "1"
 

@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 
 from mnnfem.errors import InputError
-from mnnfem.runfolder import RunFolder
+from mnnfem.runfolder import RunFolder, parsed, read_json
 
 WEIGHTS, STATE = "checkpoint/weights.safetensors", "checkpoint/state.json"
 
@@ -36,13 +36,9 @@ def save(folder: RunFolder, model: Stored, state: Mapping[str, Any]) -> None:
 
 def load(run: Path, model: Stored) -> dict[str, Any]:
     """Read a run's tensors into `model` and return its state; InputError if they are missing or do not fit."""
-    for name in (WEIGHTS, STATE):
-        if not (run / name).exists():
-            raise InputError(f"{run} holds no checkpoint of a trained model: {run / name} is missing.")
-    tensors, _ = _opened(run / WEIGHTS)
-    state = parsed((run / STATE).read_bytes(), run / STATE)
+    tensors = read_tensors(run / WEIGHTS)
     put(tensors, model, str(run / WEIGHTS))
-    return state
+    return read_json(run / STATE)
 
 
 def put(tensors: Mapping[str, torch.Tensor], model: Stored, file: str) -> None:
@@ -81,7 +77,7 @@ def unpacked(file: Path) -> tuple[Tensors, dict[str, Any]]:
     text = notes.get("state", "")
     if notes.get("sha256") != digest(tensors, text):
         raise InputError(f"{file} cannot be used: it is not as it was written, by its digest.")
-    return tensors, parsed(text.encode(), file)
+    return tensors, parsed(text, file)
 
 
 def digest(tensors: Mapping[str, torch.Tensor], text: str = "") -> str:
@@ -93,23 +89,14 @@ def digest(tensors: Mapping[str, torch.Tensor], text: str = "") -> str:
     return sha.hexdigest()
 
 
-def parsed(content: bytes, file: Path) -> dict[str, Any]:
-    """A JSON object; InputError where `file` holds none."""
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError) as problem:
-        raise InputError(f"{file} cannot be used: it is not JSON ({problem}).") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{file} cannot be used: it holds no JSON object.")
-    return found
-
-
 def read_tensors(file: Path) -> Tensors:
     """The tensors of a file; InputError where it cannot be read, is none, or has numbers that are not finite."""
     return _opened(file)[0]
 
 
 def _opened(file: Path) -> tuple[Tensors, dict[str, str]]:
+    if not file.exists():
+        raise InputError(f"{file.parent.parent} holds no checkpoint: {file} is missing. Has the training ended?")
     try:
         with safetensors.safe_open(file, "pt") as opened:
             tensors = {name: opened.get_tensor(name).clone() for name in opened.keys()}  # noqa: SIM118

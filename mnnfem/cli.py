@@ -14,6 +14,7 @@ COMMANDS = {  # what each is for, and the function that runs it: loaded when it 
     "mesh": ("a cellular solid of geometries/: its mesh, a table of its quality, a picture", "mnnfem.meshing:mesh_command"),
     "plan": ("what a training will take: hours, ranks, memory", "mnnfem.cluster.advice:plan_command"),
     "submit": ("a workflow, or a sweep of its settings -> jobs for Slurm", "mnnfem.cluster.submit:submit_command"),
+    "rerun": ("a run again from its settings: does it end with the same weights?", "mnnfem.rerun:rerun_command"),
     "report": ("a run -> one HTML page: a body to turn, curves, errors, print checks", "mnnfem.report.command:report_command"),
     "compare": ("several runs: a table, JSON, a page of their curves and settings", "mnnfem.report.compare:compare_command"),
     "export": (

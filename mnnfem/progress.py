@@ -20,7 +20,7 @@ from mnnfem.ensemble import Ensemble
 from mnnfem.errors import InputError, StorageError
 from mnnfem.interrupt import Interrupted, Signals
 from mnnfem.onerank import done_once, one_rank_of
-from mnnfem.runfolder import SETTINGS, RunFolder, default_folder
+from mnnfem.runfolder import SETTINGS, RunFolder, default_folder, read_json
 from mnnfem.trainer import Step
 from mnnfem.trainingstate import Training
 
@@ -86,9 +86,16 @@ class Progress:
         path = Path(ensemble.agree(settings.out or default_folder(workflow, settings.seed)))
         folder = RunFolder(path, ensemble.world, settings.resume)
         told = {"workflow": workflow, **dataclasses.asdict(settings)}  # type: ignore[call-overload]
-        with one_rank_of(ensemble.world):
-            done_once(lambda: folder.write_json(SETTINGS, told) if folder.fresh else same_settings(told, path))
-        return cls(folder, ensemble, settings.checkpoint_minutes)
+        try:
+            with one_rank_of(ensemble.world):
+                done_once(lambda: folder.write_json(SETTINGS, told) if folder.fresh else same_settings(told, path))
+            progress = cls(folder, ensemble, settings.checkpoint_minutes)
+        except BaseException:
+            folder.release()
+            raise
+        if progress.complete and ensemble.root:
+            print(f"The run in {path} has ended before: nothing is left to do.", file=sys.stderr)
+        return progress
 
     def __enter__(self) -> Progress:
         self._signals.__enter__()
@@ -209,7 +216,7 @@ class Progress:
 
 def same_settings(told: Mapping[str, Any], path: Path) -> None:
     """InputError where the run in `path` was begun with other settings than those told."""
-    begun = checkpoint.parsed((path / SETTINGS).read_bytes(), path / SETTINGS)
+    begun = read_json(path / SETTINGS)
     differ = [name for name in told if name not in FREE and name in begun and begun[name] != told[name]]
     if differ:
         was = ", ".join(f"{name} {begun[name]!r} (now {told[name]!r})" for name in differ)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, get_type_hints
@@ -11,12 +12,13 @@ from typing import Any, Protocol, get_type_hints
 import torch
 
 from mnnfem.boundary import Boundary
-from mnnfem.checkpoint import WEIGHTS, fit, parsed, read_tensors
+from mnnfem.checkpoint import WEIGHTS, fit, read_tensors
 from mnnfem.errors import InputError, unknown_name
 from mnnfem.geometry import Geometry
 from mnnfem.mesh import Floats, Mesh
 from mnnfem.plan import Settings
-from mnnfem.runfolder import SETTINGS
+from mnnfem.runfolder import SETTINGS, parsed
+from mnnfem.settings import Given, settle
 
 FOLDER = "workflows"  # found by name, as programs and not as a room of the package
 
@@ -44,29 +46,36 @@ class Designed:
 
 def reopened(run: Path) -> tuple[Run, Settings]:
     """What was run, an Experiment or a Display, and with which settings. InputError where settings.json tells none of here."""
-    return _built(run, parsed(_settings(run), run / SETTINGS))
+    return _built(run, settings_of(run)[1])
 
 
-def _built(run: Path, stored: dict[str, Any]) -> tuple[Run, Settings]:
-    programs = Path(next(iter(importlib.import_module(FOLDER).__path__)))
-    known = [file.stem for file in programs.glob("[!_]*.py") if "\ndef experiment(" in file.read_text()]
-    name = stored.pop("workflow", "")
-    if name not in known:
-        raise unknown_name("workflow in its settings.json", name, known)
-    build = importlib.import_module(f"{FOLDER}.{name}").experiment
-    kind = get_type_hints(build)["settings"]
+def _built(run: Path, stored: Mapping[str, Any]) -> tuple[Run, Settings]:
+    name = stored.get("workflow", "")
+    build = program(name, "\ndef experiment(").experiment
+    given = Given({one: value for one, value in stored.items() if one != "workflow"}, SETTINGS)
     try:
-        settings: Settings = kind(**stored)
-    except TypeError as problem:
-        raise InputError(f"{run}/settings.json does not fit workflows/{name}.py as it is now: {problem}.") from None
+        settings: Settings = settle(get_type_hints(build)["settings"], [given])
+    except InputError as problem:
+        raise InputError(f"{run}/{SETTINGS} does not fit workflows/{name}.py as it is now: {problem}") from None
     return build(settings), settings
 
 
-def _settings(run: Path) -> bytes:
+def program(name: Any, has: str) -> Any:
+    """The workflow of a name, as a module, if the text of its file has what is wanted; InputError if there is none."""
+    programs = Path(next(iter(importlib.import_module(FOLDER).__path__)))
+    known = [file.stem for file in programs.glob("[!_]*.py") if has in file.read_text()]
+    if name not in known:
+        raise unknown_name(f"workflow in {SETTINGS}", str(name), known)
+    return importlib.import_module(f"{FOLDER}.{name}")
+
+
+def settings_of(run: Path) -> tuple[bytes, dict[str, Any]]:
+    """What a run was told, as it is written and as it is read. InputError where `run` is not the folder of one."""
     try:
-        return (run / SETTINGS).read_bytes()
+        content = (run / SETTINGS).read_bytes()
     except OSError as problem:
-        raise InputError(f"{run} is not the folder of a run: {SETTINGS} cannot be read ({problem}).") from None
+        raise InputError(f"{run} is not the folder of a run: {SETTINGS} cannot be read ({problem.strerror}).") from None
+    return content, parsed(content, run / SETTINGS)
 
 
 def designed(run: Path) -> Designed:
@@ -74,9 +83,8 @@ def designed(run: Path) -> Designed:
 
     A run that ended on a finer mesh has the same polygons.
     """
-    content = _settings(run)
-    told = parsed(content, run / SETTINGS)
-    experiment, settings = _built(run, {**told})
+    content, told = settings_of(run)
+    experiment, settings = _built(run, told)
     geometry = experiment.geometry
     stored, wanted = read_tensors(run / WEIGHTS), torch.from_numpy(geometry.made_at)
     kept = {name: tensor for name, tensor in stored.items() if name in ("design", "made_at")}

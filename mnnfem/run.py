@@ -14,8 +14,10 @@ from typing import Any
 import torch
 from mpi4py import MPI
 
+from mnnfem import metrics
 from mnnfem.errors import InputError
-from mnnfem.runfolder import RunFolder, default_folder
+from mnnfem.progress import RESULT, same_settings
+from mnnfem.runfolder import SETTINGS, RunFolder, default_folder, read_json
 from mnnfem.settings import setting
 from mnnfem.versions import versions
 
@@ -26,7 +28,29 @@ class RunSettings:
 
     out: str = setting("", "folder of the run, made new; without it runs/<workflow>/<date>-seed<seed>")
     seed: int = setting(0, "of what is drawn at random", low=0, high=2**32 - 1)
+    resume: bool = setting(False, "begin anew in --out where a run was stopped; one that has ended stays as it is")
     json: bool = setting(False, "print the result as JSON, and nothing else on standard output")
+
+
+def begun(name: str, settings: Any, default: str) -> RunFolder:
+    """The folder of a run that begins: new, or with `settings.resume` that of one that was stopped.
+
+    InputError on several ranks. Where the run has ended before, the program ends, with code 1 if bars were missed.
+    """
+    if MPI.COMM_WORLD.size > 1:
+        raise InputError(f"This workflow trains on one rank, not on {MPI.COMM_WORLD.size}: start it without mpirun.")
+    if settings.resume and not settings.out:
+        raise InputError("--resume begins anew in the folder of a run: say which with --out FOLDER.")
+    folder = RunFolder(Path(settings.out or default), resume=settings.resume)
+    told = {"workflow": name, **dataclasses.asdict(settings)}
+    if not folder.fresh:
+        same_settings(told, folder.path)
+    if (folder.path / RESULT).exists():
+        print(f"The run in {folder.path} has ended before: nothing is left to do.", file=sys.stderr)
+        sys.exit(1 if read_json(folder.path / RESULT).get("missed") else 0)
+    folder.remove(metrics.FILE)
+    folder.write_json(SETTINGS, told)
+    return folder
 
 
 @dataclass
@@ -42,12 +66,9 @@ class Run:
 
     @classmethod
     def begin(cls, name: str, settings: RunSettings) -> Run:
-        """Make the folder. InputError on several ranks."""
-        if MPI.COMM_WORLD.size > 1:
-            raise InputError(f"This workflow trains on one rank, not on {MPI.COMM_WORLD.size}: start it without mpirun.")
+        """Make the folder, see `begun`."""
         torch.set_num_threads(1)
-        folder = RunFolder(Path(settings.out or default_folder(name, settings.seed)))
-        folder.write_json("settings.json", {"workflow": name, **dataclasses.asdict(settings)})
+        folder = begun(name, settings, default_folder(name, settings.seed))
         return cls(name, settings, folder, time.perf_counter())
 
     def tell(self, sentence: str, figures: Mapping[str, Any], bars: Mapping[str, bool]) -> None:
@@ -64,7 +85,7 @@ class Run:
         self.result.update(
             workflow=self.name, missed=self.missed, seconds=seconds, seed=self.settings.seed, versions=versions()
         )
-        self.folder.write_json("result.json", self.result)
+        self.folder.write_json(RESULT, self.result)
         if self.settings.json:
             print(json.dumps(self.result, indent=2))
         self.tell(f"{seconds:.0f} s; everything is in {self.folder.path}: look at {' and '.join(pictures)}", {}, {})

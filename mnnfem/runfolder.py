@@ -32,31 +32,34 @@ def default_folder(task: str, seed: int) -> str:
 class RunFolder:
     """A folder at `path`, new unless a run is to be resumed in it. InputError if it exists, cannot be written, or is in use.
 
-    Of several ranks (`comm`), rank 0 alone makes it and writes. It holds a lock, which the system takes back when the process
-    ends, however that does. The lock is flock's: it is seen on all machines where the file system is one machine's, NFS, or
-    Lustre and GPFS mounted with it; where there is none a warning is printed, and the folder is used all the same.
+    Of several ranks (`comm`), rank 0 alone makes it and writes. For a run, which others may want to resume, it holds a lock,
+    which the system takes back when the process ends, however that does. The lock is flock's: all machines see it on NFS,
+    and on Lustre and GPFS where they are mounted with it; where there is none a warning is printed, and the folder is used.
 
+    resume  whether a run may be there; None for a folder that is no run's
     fresh   whether there is no run in it yet
     """
 
-    def __init__(self, path: Path, comm: MPI.Comm = MPI.COMM_SELF, resume: bool = False) -> None:
+    def __init__(self, path: Path, comm: MPI.Comm = MPI.COMM_SELF, resume: bool | None = None) -> None:
         self.path, self.writes = path, comm.rank == 0
         self._release: Callable[[], object] = lambda: None
         with one_rank_of(comm):
             self.fresh = done_once(lambda: self._open(resume))
 
-    def _open(self, resume: bool) -> bool:
+    def _open(self, resume: bool | None) -> bool:
         path = self.path
         try:
-            path.mkdir(parents=True, exist_ok=resume)
-            self._release = weakref.finalize(self, os.close, _locked(path / LOCK))
+            path.mkdir(parents=True, exist_ok=bool(resume))
+            if resume is not None:
+                self._release = weakref.finalize(self, os.close, _locked(path / LOCK))
             held = {file.name for file in path.iterdir()} - {LOCK, SETTINGS + ".part"}
         except FileExistsError:
-            again = "remove it" if resume else "remove it, or give --resume to go on with a run in it"
+            again = "remove it" if resume is None else "remove it, or give --resume to go on with a run in it"
             raise InputError(f"The output folder {path} exists already: choose another with --out, or {again}.") from None
         except OSError as problem:
             raise InputError(f"The output folder {path} cannot be made or written: {problem.strerror}.") from None
         if held and SETTINGS not in held:
+            self.release()
             raise InputError(f"{path} is not the folder of a run, as it has no {SETTINGS}: nothing can be resumed in it.")
         return not held
 
@@ -106,6 +109,25 @@ class RunFolder:
         if self.writes:
             with _storing(self.path / name):
                 (self.path / name).unlink(missing_ok=True)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in a JSON file; InputError where it cannot be read or holds none."""
+    try:
+        return parsed(file.read_bytes(), file)
+    except OSError as problem:
+        raise InputError(f"{file} cannot be read: {problem.strerror}.") from None
+
+
+def parsed(content: bytes | str, file: Path) -> dict[str, Any]:
+    """A JSON object that is in `file`; InputError where it is none."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as problem:
+        raise InputError(f"{file} cannot be used: it is not JSON ({problem}).") from None
+    if not isinstance(found, dict):
+        raise InputError(f"{file} cannot be used: it holds no JSON object.")
+    return found
 
 
 def flush(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Settings: one frozen dataclass per program, flat `--name value`, mistakes answered in a sentence."""
+"""Settings: one frozen dataclass per program, flat `--name value` or `name = value` in a file, all mistakes told together."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ import errno
 import math
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar, get_type_hints
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
 
 from mpi4py import MPI
 
-from mnnfem.errors import InputError, StorageError, TrainingStopped, unknown_name
+from mnnfem.errors import InputError, StorageError, TrainingStopped, package_for, unknown_name
 from mnnfem.interrupt import STOPPED, Interrupted, end_by_signals
+from mnnfem.runfolder import SETTINGS, read_json
+from mnnfem.usage import CONFIG, fields_of, option, types_of, usage
 
 S = TypeVar("S")
+LARGEST = 10**9  # of whole numbers without an upper bound of their own
 STORAGE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)  # no room, or no right
+KINDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
 def setting(
@@ -28,35 +33,52 @@ def setting(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """Values by the names of settings, as they were written, and where: on the command line if `file` is empty."""
+
+    values: Mapping[str, Any]
+    file: str = ""
+
+    def called(self, name: str) -> str:
+        """A setting as it is written there."""
+        return f"{name} in {self.file}" if self.file else option(name)
+
+
 def parse(
     kind: type[S], argv: Sequence[str], description: str, examples: str, presets: Mapping[str, Mapping[str, Any]] | None = None
 ) -> S:
-    """Settings from the command line. `presets[scale]` replaces defaults; what is typed wins over both.
+    """Settings from the command line: defaults, then `presets[scale]`, then `--config file.toml`, then what is typed.
 
-    Raises InputError for unknown options and for values of the wrong type or out of range; exits 0 after --help.
+    With --resume those of the run in --out take the place of the first two. Raises InputError that tells all unknown options
+    and all values of the wrong type or out of range; exits 0 after --help.
     """
-    types = get_type_hints(kind)
-    fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    parser = Parser(
-        description=description, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
-    for name, field in fields.items():
-        option = "--" + name.replace("_", "-")
-        if types[name] is bool:
-            parser.add_argument(option, action="store_true", default=argparse.SUPPRESS, help=field.metadata["help"])
-        else:
-            parser.add_argument(option, default=argparse.SUPPRESS, metavar="VALUE", help=_help(field))
-    known, unknown = parser.parse_known_args(argv)
-    stray = next((word for word in unknown), None)
-    if stray is not None:
-        if stray.startswith("--"):
-            raise unknown_name("option", stray.split("=")[0], ["--" + name.replace("_", "-") for name in fields])
-        raise InputError(f"Unexpected argument {stray!r}: options are written --name value, see --help.")
-    typed = {name: _convert(name, value, types[name]) for name, value in vars(known).items()}
-    for name, value in typed.items():
-        _check(name, value, fields[name].metadata)
-    scale = str(typed.get("scale", fields["scale"].default if "scale" in fields else ""))
-    return kind(**{**(presets or {}).get(scale, {}), **typed})
+    if "--help" in argv or "-h" in argv:
+        print(usage(kind, description, examples, presets or {}))
+        sys.exit(0)
+    mistakes: list[str] = []
+    typed = _typed(kind, argv, mistakes)
+    file = str(typed.pop(CONFIG, ""))
+    written = _written(Path(file), mistakes) if file else {}
+    return settle(kind, (_begun(kind, {**written, **typed}), Given(written, file), Given(typed)), presets, mistakes)
+
+
+def settle(
+    kind: type[S],
+    given: Iterable[Given],
+    presets: Mapping[str, Mapping[str, Any]] | None = None,
+    mistakes: Iterable[str] = (),
+) -> S:
+    """Settings from what was given, the later before the earlier. InputError that tells all mistakes, the known ones first."""
+    told, values, fields = list(mistakes), dict[str, Any](), fields_of(kind)
+    for one in given:
+        for name, value in one.values.items():
+            values[name], mistake = _settled(kind, one, name, value)
+            told += [mistake] if mistake else []
+    if told:
+        raise InputError(told[0] if len(told) == 1 else f"{len(told)} mistakes:\n" + "\n".join(f"- {one}" for one in told))
+    scale = str(values.get("scale", fields["scale"].default if "scale" in fields else ""))
+    return kind(**{**(presets or {}).get(scale, {}), **values})
 
 
 def run_main(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
@@ -103,37 +125,97 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message[0].upper()}{message[1:]}; see --help.")
 
 
-def _help(field: dataclasses.Field[Any]) -> str:
-    meta = field.metadata
-    span = ""
-    if meta["choices"]:
-        span = ", one of " + ", ".join(meta["choices"])
-    elif meta["low"] is not None or meta["high"] is not None:
-        low, high = ("" if bound is None else f"{bound:g}" for bound in (meta["low"], meta["high"]))
-        span = f", {low} to {high}" if high else f", at least {low}"
-    unit = f" {meta['unit']}" if meta["unit"] else ""
-    default = "" if field.default in (None, "") else f" (default {field.default}{unit}{span})"
-    return str(meta["help"] + default).replace("%", "%%")
-
-
-def _convert(name: str, value: Any, kind: type) -> Any:
-    if kind is bool or kind is str:
-        return value
+def _settled(kind: type, given: Given, name: str, value: Any) -> tuple[Any, str]:
+    """A value as its setting's type, and what is wrong with it, if anything is."""
+    fields, called = fields_of(kind), given.called(name)
     try:
-        return kind(value)
-    except ValueError:
-        what = "a whole number" if kind is int else "a number"
-        raise InputError(f"--{name.replace('_', '-')} takes {what}, got {value!r}.") from None
+        if name not in fields:
+            if given.file:
+                raise unknown_name(f"setting in {given.file}", name, fields)
+            raise unknown_name("option", called, map(option, [*fields, CONFIG]))
+        found = _converted(called, value, types_of(kind)[name], fields[name].metadata["unit"])
+        _check(called, found, fields[name].metadata)
+    except InputError as mistake:
+        return value, str(mistake)
+    return found, ""
 
 
-def _check(name: str, value: Any, meta: Mapping[str, Any]) -> None:
-    option = "--" + name.replace("_", "-")
+def _typed(kind: type, argv: Sequence[str], mistakes: list[str]) -> dict[str, Any]:
+    """Words of the command line by the names of settings; a flag is True."""
+    flags = {name for name, one in types_of(kind).items() if one is bool}
+    found, words = dict[str, Any](), list(argv)
+    while words:
+        word = words.pop(0)
+        if not word.startswith("--") or word == "--":
+            mistakes.append(f"Unexpected argument {word!r}: options are written --name value, see --help.")
+            continue
+        start, equals, value = word[2:].partition("=")
+        name = start.replace("-", "_")
+        if name in flags:
+            found[name] = True
+            if equals:
+                mistakes.append(f"{option(name)} takes no value, got {value!r}.")
+        elif equals:
+            found[name] = value
+        elif words and not words[0].startswith("--"):
+            found[name] = words.pop(0)
+        elif name in fields_of(kind) or name == CONFIG:
+            mistakes.append(f"{option(name)} takes a value, and none was given; see --help.")
+        else:
+            found[name] = ""
+    return found
+
+
+def _begun(kind: type, told: Mapping[str, Any]) -> Given:
+    """What the run was told that is to be resumed, if one is there."""
+    file = Path(str(told.get("out", ""))) / SETTINGS
+    if "resume" not in fields_of(kind) or not told.get("resume") or not told.get("out") or not file.exists():
+        return Given({})
+    return Given({name: value for name, value in read_json(file).items() if name in fields_of(kind)}, str(file))
+
+
+def _written(file: Path, mistakes: list[str]) -> dict[str, Any]:
+    reader = package_for("Files of settings", "tomllib", "Python 3.11", ", or type the options")
+    try:
+        found = reader.loads(file.read_text())
+    except OSError as problem:
+        mistakes.append(f"--config {file} cannot be read: {problem.strerror}.")
+    except (ValueError, RecursionError) as problem:
+        mistakes.append(f"--config {file} is not a TOML file: {problem}.")
+    else:
+        return {name.replace("-", "_"): value for name, value in found.items()}
+    return {}
+
+
+def _converted(called: str, value: Any, kind: type, unit: str) -> Any:
+    """A value as its setting's type; a text becomes a number if it is one, a whole number any number."""
+    if type(value) is kind:
+        if isinstance(value, str) and "\0" in value:
+            raise InputError(f"{called} has a null character in it.")
+        return value
+    if (kind is float and type(value) is int) or (kind in (int, float) and type(value) is str):
+        try:
+            return kind(value)
+        except (ValueError, OverflowError):
+            pass
+    of = f" of {unit}, which is not written" if unit else ""
+    raise InputError(f"{called} takes {KINDS[kind]}{of}, got {_short(value)}.")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _check(called: str, value: Any, meta: Mapping[str, Any]) -> None:
     if meta["choices"] and value not in meta["choices"]:
-        raise unknown_name(f"value for {option}", value, meta["choices"])
+        raise unknown_name(f"value for {called}", value, meta["choices"])
     if isinstance(value, float) and not math.isfinite(value):
-        raise InputError(f"{option} takes a finite number, got {value:g}.")
+        raise InputError(f"{called} takes a finite number, got {value:g}.")
     low, high = meta["low"], meta["high"]
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise InputError(f"{called} takes a whole number of at most {LARGEST}, got {_short(value)}.")
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         unit = f" {meta['unit']}" if meta["unit"] else ""
         allowed = f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
-        raise InputError(f"{option} is {value:g}{unit}, allowed {allowed}{unit}.")
+        raise InputError(f"{called} is {value:g}{unit}, allowed {allowed}{unit}.")

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from mnnfem.display import bank, training
+from mnnfem.display import run as display_run
+from mnnfem.display.bank import random_controls
 from mnnfem.display.choice import PACE
+from mnnfem.display.recognition import learn
+from mnnfem.interrupt import Interrupted
+from tests.stopping import at_step, left, sent
 from workflows import evaluate
 from workflows.digit_display import main
 
@@ -27,10 +34,14 @@ TINY = {
 }
 
 
+def go(folder: Path, *options: str) -> None:
+    main([*(word for name, value in TINY.items() for word in (f"--{name}", str(value))), "--out", str(folder), *options])
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    main([*(word for name, value in TINY.items() for word in (f"--{name}", str(value))), "--out", str(folder)])
+    go(folder)
     return folder
 
 
@@ -83,3 +94,28 @@ def test_evaluate_shows_the_ten_digits_again_and_on_a_finer_mesh(run: Path, caps
     assert "10 of 10 states are certified" in said
     with Image.open(run / "refined_1/path.gif") as gif:
         assert gif.n_frames == 60
+
+
+@pytest.mark.slow
+def test_signals_in_bank_network_and_stages_change_no_bit(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each in a run that goes on from the one before; the bank is not filled twice."""
+    folder = tmp_path / "run"
+    monkeypatch.setattr(display_run, "draw", lambda *_: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(bank, "random_controls", lambda *_: [sent(signal.SIGTERM)(), random_controls(*_)][1])
+        with pytest.raises(Interrupted, match="There is no checkpoint yet"):
+            go(folder, "--resume")
+    filled, fill = list[None](), bank.fill
+    monkeypatch.setattr(bank, "fill", lambda *_: [filled.append(None), fill(*_)][1])
+    for stage in ("learned geometry, digits", "learned geometry, images", "frozen geometry, digits, finer mesh"):
+        at_step(monkeypatch, stage, 0, sent(signal.SIGUSR1))
+        with pytest.raises(Interrupted, match=f"before iteration 1 of {stage}"):
+            go(folder, "--resume")
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "learn", lambda *_: [sent(signal.SIGUSR1)(), learn(*_)][1])
+        with pytest.raises(Interrupted, match="before iteration 1 of frozen geometry, digits, finer mesh"):
+            go(folder, "--resume")
+    go(folder, "--resume")
+    assert len(filled) == 1
+    assert left(folder) == left(run)
+    assert [file.name for file in (folder / "checkpoint").iterdir()] == ["state.json", "weights.safetensors"]

@@ -19,22 +19,21 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from mpi4py import MPI
 
 from geometries.honeycomb_cell import honeycomb_cell
 from geometries.overvelde_cell import overvelde_cell
 from mnnfem.designs import keep_design
-from mnnfem.errors import EquilibriumError, InputError
+from mnnfem.errors import EquilibriumError
 from mnnfem.geometry import Geometry
 from mnnfem.guard import Guard
 from mnnfem.material import NeoHookean
 from mnnfem.mirrorcell import MirrorCell, Strained
 from mnnfem.optimise import least
+from mnnfem.run import begun
 from mnnfem.runfolder import RunFolder
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.visualise import LatticePicture, lattices_figure
@@ -59,6 +58,7 @@ class RatioSettings:
     iterations: int = setting(40, "most steps of L-BFGS-B", low=1)
     least_quality: float = setting(0.5, "elements moved below it (mean ratio) are meshed anew", low=0, high=0.5)
     least_size: float = setting(0.6, "and those moved below this share of their area", low=0, high=1)
+    resume: bool = setting(False, "begin anew in --out where a run was stopped; one that has ended stays as it is")
     json: bool = setting(False, "print the result as JSON, and nothing else on standard output")
 
 
@@ -150,11 +150,8 @@ def _sentence(pair: dict[str, Any]) -> str:
 def main(argv: Sequence[str]) -> int:
     began = time.perf_counter()
     settings = parse(RatioSettings, argv, __doc__, EXAMPLES)
-    if MPI.COMM_WORLD.size > 1:
-        raise InputError(f"This workflow shapes on one rank, not on {MPI.COMM_WORLD.size}: start it without mpirun.")
     torch.set_num_threads(1)
-    folder = RunFolder(Path(settings.out or f"runs/poisson_ratio/{datetime.datetime.now():%Y-%m-%d-%H%M%S}"))
-    folder.write_json("settings.json", dataclasses.asdict(settings))
+    folder = begun("poisson_ratio", settings, f"runs/poisson_ratio/{datetime.datetime.now():%Y-%m-%d-%H%M%S}")
     say = sys.stderr if settings.json else sys.stdout
     pairs: list[dict[str, Any]] = []
     for name in SOLIDS if settings.family == "both" else (settings.family,):
@@ -174,11 +171,11 @@ def main(argv: Sequence[str]) -> int:
                 pictures.append(LatticePicture(title, one.mesh, one.points, one.displacement))
         if pictures:
             lattices_figure(folder.file(f"{name}.png"), pictures)
-    result = {"pairs": pairs, "seconds": time.perf_counter() - began}
+    missed = sum(pair["missed"] for pair in pairs)
+    result = {"pairs": pairs, "missed": missed, "seconds": time.perf_counter() - began}
     folder.write_json("result.json", result)
     if settings.json:
         print(json.dumps(result, indent=2))
-    missed = sum(pair["missed"] for pair in pairs)
     reached = f"{len(pairs) - missed} of {len(pairs)} ratios reached in {result['seconds']:.0f} s"
     print(f"{reached}; {folder.path} has pictures before and after, every step and the result", file=say)
     return 1 if missed else 0
