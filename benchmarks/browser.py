@@ -38,14 +38,14 @@ class Browser:
             raise FileNotFoundError("There is no Chromium here: MNNFEM_WITH=browser ./run has one.")
         self.events: list[dict[str, Any]] = []
         self._folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-        (reads, self._write), (self._read, writes) = os.pipe(), os.pipe()
         command = [program, *OPTIONS, *(WITH_WEBGL if webgl else WITHOUT_WEBGL)]
         command += [f"--user-data-dir={self._folder.name}", f"--window-size={width},{height}", "about:blank"]
         # The browser reads from descriptor 3 and writes to 4.
-        shell = ["sh", "-c", f'exec "$@" 3<&{reads} 4>&{writes}', "browser", *command]
-        self._process = subprocess.Popen(shell, pass_fds=(reads, writes), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        os.close(reads)
-        os.close(writes)
+        shell = ["sh", "-c", 'exec "$@" 3<&0 4>&1 0</dev/null 1>/dev/null', "browser", *command]
+        self._process = subprocess.Popen(shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert self._process.stdin
+        assert self._process.stdout
+        self._write, self._read = self._process.stdin.fileno(), self._process.stdout.fileno()
         self._buffer, self._asked, self._session = b"", 0, ""
         page = next(one for one in self.ask("Target.getTargets")["targetInfos"] if one["type"] == "page")
         self._session = self.ask("Target.attachToTarget", targetId=page["targetId"], flatten=True)["sessionId"]
@@ -57,9 +57,7 @@ class Browser:
 
     def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
         self._process.terminate()
-        self._process.wait()
-        os.close(self._read)
-        os.close(self._write)
+        self._process.communicate()
         self._folder.cleanup()
 
     def ask(self, method: str, **parameters: Any) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Settings:
     out: str = setting("", "folder of the run, made new; without it runs/<task>/<date>-seed<seed>")
     resume: bool = setting(False, "go on from the checkpoint in --out, if there is one, else begin there")
     checkpoint_minutes: float = setting(5.0, "between two checkpoints of a training; 0: after each step", unit="min", low=0)
+    tensorboard: bool = setting(False, "also write events for TensorBoard: tensorboard --logdir RUN/tensorboard")
     seed: int = setting(0, "of the network's weights and the training targets", low=0, high=2**32 - 1)
     scale: str = setting("small", "defaults for minutes on 2 cores, or of the paper's size", choices=("small", "paper"))
     frozen_geometry: bool = setting(False, "the ablation alone: train the network, leave the design as it starts")

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from mpi4py import MPI
 from tqdm import tqdm
 
-from mnnfem import checkpoint, metrics
+from mnnfem import checkpoint, events, metrics
 from mnnfem.checkpoint import Tensors
 from mnnfem.ensemble import Ensemble
 from mnnfem.errors import InputError, StorageError
@@ -25,7 +25,7 @@ from mnnfem.trainer import Step
 from mnnfem.trainingstate import Training
 
 FILE, RESULT = "checkpoint/training.safetensors", "result.json"
-FREE = {"out", "resume", "checkpoint_minutes"}  # settings on which no result depends
+FREE = {"out", "resume", "checkpoint_minutes", "tensorboard"}  # settings on which no result depends
 DUE, STOP, LOST = 1, 2, 3  # what a safe point is for, the most urgent last
 
 
@@ -40,6 +40,8 @@ class Resumable(Protocol):
     def resume(self) -> bool: ...
     @property
     def checkpoint_minutes(self) -> float: ...
+    @property
+    def tensorboard(self) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,9 @@ class Progress:
     complete   whether the run had ended before
     """
 
-    def __init__(self, folder: RunFolder, ensemble: Ensemble, minutes: float) -> None:
+    def __init__(self, folder: RunFolder, ensemble: Ensemble, minutes: float, tensorboard: bool = False) -> None:
         self.folder, self.ensemble, self.period = folder, ensemble, 60 * minutes
+        self._events = events.Events(folder.path) if tensorboard and ensemble.root else None
         self._signals, self._problem, self._clock = Signals(), "", time.monotonic()
         with one_rank_of(ensemble.world):
             self._point = done_once(self._read)
@@ -83,13 +86,15 @@ class Progress:
         """A run of a workflow, new or resumed. InputError where its folder is another run's, in use, or cannot be written."""
         if settings.resume and not settings.out:
             raise InputError("--resume goes on with a run in its folder: say which with --out FOLDER.")
+        if settings.tensorboard:
+            events.writer()  # refused before a folder is made
         path = Path(ensemble.agree(settings.out or default_folder(workflow, settings.seed)))
         folder = RunFolder(path, ensemble.world, settings.resume)
         told = {"workflow": workflow, **dataclasses.asdict(settings)}  # type: ignore[call-overload]
         try:
             with one_rank_of(ensemble.world):
                 done_once(lambda: folder.write_json(SETTINGS, told) if folder.fresh else same_settings(told, path))
-            progress = cls(folder, ensemble, settings.checkpoint_minutes)
+            progress = cls(folder, ensemble, settings.checkpoint_minutes, settings.tensorboard)
         except BaseException:
             folder.release()
             raise
@@ -103,6 +108,8 @@ class Progress:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         self._signals.__exit__(kind, value, trace)
+        if self._events:
+            self._events.close()
         self.folder.release()
 
     def passed(self, arm: str) -> bool:
@@ -140,6 +147,8 @@ class Progress:
 
     def step(self, stage: str, training: Training, step: Step) -> None:
         """A step was taken: a line of metrics, and a safe point. Interrupted after a signal, StorageError on a full disk."""
+        if self._events:
+            self._events.add(stage, step)
         try:
             metrics.append(self.folder, stage, step)
         except StorageError as problem:

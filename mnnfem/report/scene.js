@@ -66,7 +66,7 @@
   const EYE = 3.6;
   function scale() {
     const shape = body.width / body.height;
-    const fit = (flat ? 1.3 : 1.12) * state.zoom * EYE / radius / Math.max(shape, 1);
+    const fit = (flat ? 1.22 : 1.12) * state.zoom * EYE / radius / Math.max(shape, 1);
     return [fit, fit * shape];
   }
   function project(x, y, z) { // mm -> clip coordinates, as in the shader
@@ -251,7 +251,7 @@
       pen.setLineDash([]);
       pen.lineWidth = 2.6 * dpr;
       for (const p of wanted) {
-        const [x, y] = at(...p), r = 6 * dpr;
+        const [x, y] = at(...p), r = 7.5 * dpr;
         pen.beginPath();
         pen.moveTo(x - r, y - r); pen.lineTo(x + r, y + r); pen.moveTo(x - r, y + r); pen.lineTo(x + r, y - r);
         pen.stroke();

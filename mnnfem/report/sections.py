@@ -69,7 +69,7 @@ def design_section(left: Left, known: Opened) -> Section:
     title = "Design"
     if known.run and known.design and known.design.mesh.dim == 2:
         moved = _moved(known)
-        caption = f"Before training, left, and after. Dark edges are held, red ones driven. {moved}"
+        caption = f"Before training, left, and after. Heavy edges are held, red ones driven. {moved}"
         return Section(
             "design", title, f"<figure>{design_svg(known.run, known.design)}<figcaption>{caption}</figcaption></figure>"
         )

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from mnnfem.errors import InputError
+from mnnfem.progress import FREE
 from mnnfem.reopen import FOLDER
 
-HERE = ("out", "resume", "json")  # options of one call, not of what is computed
+HERE = {*FREE, "json"}  # options of one call, not of what is computed
 
 
 @dataclass(frozen=True)
