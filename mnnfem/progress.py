@@ -5,11 +5,10 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Protocol
 
 from mpi4py import MPI
 from tqdm import tqdm
@@ -20,12 +19,11 @@ from mnnfem.ensemble import Ensemble
 from mnnfem.errors import InputError, StorageError
 from mnnfem.interrupt import Interrupted, Signals
 from mnnfem.onerank import done_once, one_rank_of
-from mnnfem.runfolder import SETTINGS, RunFolder, default_folder, read_json
+from mnnfem.runfolder import SETTINGS, RunFolder, default_folder, same_settings
 from mnnfem.trainer import Step
 from mnnfem.trainingstate import Training
 
 FILE, RESULT = "checkpoint/training.safetensors", "result.json"
-FREE = {"out", "resume", "checkpoint_minutes", "tensorboard"}  # settings on which no result depends
 DUE, STOP, LOST = 1, 2, 3  # what a safe point is for, the most urgent last
 
 
@@ -221,15 +219,6 @@ class Progress:
         if not good:
             raise InputError(f"{file} cannot be used: it does not say which step it is of.")
         return Point(stage, iteration, tuple(ended), tuple(metrics.cut(self.folder, lines)), tensors)
-
-
-def same_settings(told: Mapping[str, Any], path: Path) -> None:
-    """InputError where the run in `path` was begun with other settings than those told."""
-    begun = read_json(path / SETTINGS)
-    differ = [name for name in told if name not in FREE and name in begun and begun[name] != told[name]]
-    if differ:
-        was = ", ".join(f"{name} {begun[name]!r} (now {told[name]!r})" for name in differ)
-        raise InputError(f"The run in {path} was begun with {was}: resume it with the same, or choose another --out.")
 
 
 def _where(stage: str, iteration: int) -> str:

@@ -13,9 +13,9 @@ from mpi4py import MPI
 
 from mnnfem.checkpoint import WEIGHTS, digest, read_tensors
 from mnnfem.errors import InputError
-from mnnfem.progress import FREE, RESULT
+from mnnfem.progress import RESULT
 from mnnfem.reopen import program, settings_of
-from mnnfem.runfolder import read_json
+from mnnfem.runfolder import FREE, read_json
 from mnnfem.settings import parse, setting
 from mnnfem.usage import option
 

@@ -21,6 +21,7 @@ from mnnfem.errors import InputError, StorageError
 from mnnfem.onerank import done_once, one_rank_of
 
 LOCK, SETTINGS = ".lock", "settings.json"
+FREE = {"out", "resume", "checkpoint_minutes", "tensorboard"}  # settings on which no result depends
 BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 
 
@@ -164,3 +165,12 @@ def _locked(path: Path) -> int:
     os.ftruncate(number, 0)
     os.pwrite(number, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
     return number
+
+
+def same_settings(told: Mapping[str, Any], path: Path) -> None:
+    """InputError where the run in `path` was begun with other settings than those told."""
+    begun = read_json(path / SETTINGS)
+    differ = [name for name in told if name not in FREE and name in begun and begun[name] != told[name]]
+    if differ:
+        was = ", ".join(f"{name} {begun[name]!r} (now {told[name]!r})" for name in differ)
+        raise InputError(f"The run in {path} was begun with {was}: resume it with the same, or choose another --out.")

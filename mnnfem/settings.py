@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import errno
 import math
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -169,8 +170,8 @@ def _typed(kind: type, argv: Sequence[str], mistakes: list[str]) -> dict[str, An
 def _begun(kind: type, told: Mapping[str, Any]) -> Given:
     """What the run was told that is to be resumed, if one is there."""
     file = Path(str(told.get("out", ""))) / SETTINGS
-    if "resume" not in fields_of(kind) or not told.get("resume") or not told.get("out") or not file.exists():
-        return Given({})
+    if "resume" not in fields_of(kind) or not told.get("resume") or not told.get("out") or not os.path.exists(file):
+        return Given({})  # nor where the name is too long for a file, which pathlib's exists() raises for
     return Given({name: value for name, value in read_json(file).items() if name in fields_of(kind)}, str(file))
 
 
