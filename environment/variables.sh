@@ -19,6 +19,8 @@ if [ -z "${SLURM_JOB_ID-}${PBS_JOBID-}${LSB_JOBID-}${JOB_ID-}${FLUX_JOB_ID-}${CO
     export PRTE_MCA_mapby="${PRTE_MCA_mapby-:oversubscribe}"
     export PRTE_MCA_rmaps_default_mapping_policy="${PRTE_MCA_rmaps_default_mapping_policy-:oversubscribe}"
     export OMPI_MCA_rmaps_base_oversubscribe="${OMPI_MCA_rmaps_base_oversubscribe-1}"
+elif [ "${OMPI_MCA_pml-} ${OMPI_MCA_btl-}" = "ob1 self,sm" ]; then
+    unset OMPI_MCA_pml OMPI_MCA_btl   # the job has them from the shell that sent it; its ranks may be on several machines
 fi
 
 # Without a display VTK tries X first, and says so; EGL is in the Debian packages.

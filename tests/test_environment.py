@@ -63,3 +63,12 @@ def test_each_debian_is_entered_at_its_own_place(kind: str, tmp_path: Path) -> N
 def test_the_doctor_says_which_is_in_use(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MNNFEM_INSIDE", f"/cache/mnnfem/hash/{place}")
     assert doctor._environment().value == f"{place.split('-')[0]}, made by ./run in /cache/mnnfem/hash/{place}"
+
+
+@pytest.mark.parametrize(("given", "left"), [("self,sm", ""), ("self,tcp", "self,tcp")])
+def test_a_job_does_not_keep_what_is_for_one_machine(given: str, left: str) -> None:
+    """It inherits the variables of the shell that sent it."""
+    variables = {"SLURM_JOB_ID": "1", "OMPI_MCA_pml": "ob1", "OMPI_MCA_btl": given, "PATH": os.environ["PATH"]}
+    script = '. environment/variables.sh; echo "${OMPI_MCA_btl-}"'
+    done = subprocess.run(["sh", "-c", script], cwd=ROOT, env=variables, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == left
