@@ -56,8 +56,10 @@ def test_a_job_asks_for_what_it_was_told(here: Path) -> None:
     assert words[-9:] == ["-m", "mpi4py", "-m", "workflows.translation", "--seed", "3", "--out", "job", "--resume"]
 
 
-@pytest.mark.parametrize(("code", "starts", "again"), [(85, 0, True), (85, 50, False), (1, 0, False), (137, 0, False)])
-def test_only_a_run_that_has_saved_is_started_again(here: Path, code: int, starts: int, again: bool) -> None:
+@pytest.mark.parametrize(
+    ("code", "starts", "again"), [(85, 0, True), (85, 50, False), (138, 0, True), (1, 0, False), (137, 0, False)]
+)
+def test_only_a_run_that_was_told_to_stop_is_started_again(here: Path, code: int, starts: int, again: bool) -> None:
     submit()
     ended, _, requeued = started(here, code, SLURM_RESTART_COUNT=str(starts))
     assert requeued == again

@@ -16,10 +16,10 @@ export OMP_NUM_THREADS="$SLURM_CPUS_PER_TASK"
 srun --mpi={mpi} --cpus-per-task="$SLURM_CPUS_PER_TASK" --kill-on-bad-exit=0 --wait={grace} \\
     {command} "$@"
 code=$?
-# {stopped}: a signal came before the end of the time, and the state is saved. The next start goes on from there.
-if [ "$code" = {stopped} ] && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {requeues} ]; then
-    scontrol requeue "$SLURM_JOB_ID" && exit 0
-fi
+# {stopped}: a signal came before the end of the time, and the state is saved. 138: it came before Python was there to take it.
+case "$code" in {stopped} | 138)
+    [ "${{SLURM_RESTART_COUNT:-0}}" -lt {requeues} ] && scontrol requeue "$SLURM_JOB_ID" && exit 0 ;;
+esac
 exit "$code"
 """
 GRACE = 60  # s

@@ -41,6 +41,7 @@ SelectTypeParameters=CR_CPU_Memory
 SlurmdParameters=config_overrides
 SchedulerParameters=batch_sched_delay=0,sched_interval=2,bf_interval=2
 KillWait=10
+MinJobAge=86400
 ReturnToService=2
 NodeName=node NodeHostname=localhost NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory}
 DefMemPerCPU=1500
@@ -68,7 +69,15 @@ def slurm(folder: Path) -> Iterator[dict[str, str]]:
         ):
             running.enter_context(_daemon([str(word) for word in command], folder, environment))
         _wait_until_idle(folder, environment)
-        yield environment
+        try:
+            yield environment
+        finally:
+            subprocess.run(["scancel", f"--user={_user()}"], env=environment)
+            _wait_until_idle(folder, environment)
+
+
+def _user() -> str:
+    return pwd.getpwuid(os.geteuid()).pw_name
 
 
 def _configure(folder: Path) -> None:
@@ -81,8 +90,7 @@ def _configure(folder: Path) -> None:
             port.bind(("127.0.0.1", 0))
         controller, node = (port.getsockname()[1] for port in (one, other))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
-    user = pwd.getpwuid(os.geteuid()).pw_name
-    settings = SLURM_CONF.format(folder=folder, controller=controller, node=node, user=user, cpus=CPUS, memory=memory)
+    settings = SLURM_CONF.format(folder=folder, controller=controller, node=node, user=_user(), cpus=CPUS, memory=memory)
     (folder / "slurm.conf").write_text(settings)
     (folder / "cgroup.conf").write_text("CgroupPlugin=disabled\n")
 
