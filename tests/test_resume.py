@@ -67,7 +67,9 @@ def test_signals_in_every_stage_change_no_bit(whole: dict[str, Any], tmp_path: P
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-@pytest.mark.parametrize("stage", [LEARNED, FINER, FROZEN])
+@pytest.mark.parametrize(
+    "stage", [pytest.param(LEARNED, marks=pytest.mark.slow), FINER, pytest.param(FROZEN, marks=pytest.mark.slow)]
+)
 def test_a_killed_run_goes_on_from_its_last_checkpoint(
     stage: str, whole: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
