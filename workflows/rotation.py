@@ -49,7 +49,7 @@ class RotationSettings(Settings):
     wall: float = setting(5.0, "least thickness of the walls between pores", unit="mm", low=1, high=24)
 
 
-PRESETS = {"paper": {"iterations": 400, "batch": 8, "fine_iterations": 80, "overlap_penalty": 0.4, "crease": 0.7}}
+PRESETS = {"paper": {"iterations": 400, "batch": 8, "fine_iterations": 80, "overlap_penalty": 0.4}}
 
 
 def experiment(settings: RotationSettings) -> Experiment:
