@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from mnnfem.errors import InputError
-from mnnfem.progress import FREE
 from mnnfem.reopen import FOLDER
+from mnnfem.runfolder import FREE
 
 HERE = {*FREE, "json"}  # options of one call, not of what is computed
 
