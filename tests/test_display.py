@@ -249,12 +249,14 @@ class States:
 def test_failed_and_crossed_states_are_left_out_and_counted() -> None:
     rows, empty = torch.arange(20, dtype=torch.float64)[:, None], torch.zeros(0, dtype=torch.float64)
     points, bridge = torch.zeros(4, 2, dtype=torch.float64), Bridge(States(), skip_failures=True)
-    filled = bank.fill(bridge, points, rows, empty)
+    pauses = list[int]()
+    filled = bank.fill(bridge, points, rows, empty, lambda: pauses.append(1))
     assert filled.controls[:, 0].tolist() == [1, 4, 7, 10, 13, 16, 19]
     assert filled.displacement[:, 0, 0].tolist() == filled.controls[:, 0].tolist()
     assert (filled.failed, filled.crossed, filled.factorisations) == (7, 6, 26)
+    assert pauses  # a program may stop between the solves
     with pytest.raises(InputError, match="Of 2 random controls 1 have no equilibrium and in 1 walls pass"):
-        bank.fill(bridge, points, torch.tensor([[0.0], [2.0]], dtype=torch.float64), empty)
+        bank.fill(bridge, points, torch.tensor([[0.0], [2.0]], dtype=torch.float64), empty, lambda: None)
 
 
 def test_the_states_that_can_show_the_patterns_are_found() -> None:
