@@ -103,7 +103,7 @@ def test_the_settings_of_the_paper_are_its_panels() -> None:
     assert len(single.geometry.parameters) == 768
     assert [drive.bound for drive in single.boundary.drives] == [40.0]
     shapes = shape_matching.experiment(ShapeSettings())
-    assert (shapes.task.inputs, shapes.hidden, len(shapes.boundary.drives)) == (96, (200, 200), 12)
+    assert (shapes.task.inputs, shapes.hidden, len(shapes.boundary.drives)) == (40, (200, 200), 12)  # 10 coefficients a side
     with pytest.raises(InputError, match="--cells must be odd, got 4"):
         rotation.experiment(RotationSettings(cells=4))
 
