@@ -71,7 +71,7 @@ def test_each_run_of_a_sweep_has_its_settings_and_its_folder(here: Path) -> None
     text = submit("--array", "sweep.toml", "--at-once", "2")
     assert "#SBATCH --array=0-3%2\n" in text
     assert "#SBATCH --output=job/%a.log\n" in text
-    runs = ["--reach 10 --seed 0", "--reach 10 --seed 1", "--frozen-geometry --seed 0", "--frozen-geometry --seed 1"]
+    runs = ["--reach=10 --seed=0", "--reach=10 --seed=1", "--frozen-geometry --seed=0", "--frozen-geometry --seed=1"]
     for number, options in enumerate(runs):
         _, words, _ = started(here, 0, SLURM_ARRAY_TASK_ID=str(number))
         assert words[words.index("workflows.translation") + 1 :] == [*options.split(), "--out", f"job/{number}", "--resume"]
@@ -82,12 +82,12 @@ def test_each_run_of_a_sweep_has_its_settings_and_its_folder(here: Path) -> None
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ("[product]\nseeds = [1]", "Run 0 of sweep.toml: Unknown option '--seeds'. Did you mean '--seed'"),
-        ("[product]\nreach = [10, 31]", "Run 1 of sweep.toml: --reach is 31 mm, allowed 0.1 to 30 mm."),
-        ("[[rows]]\nseed = 1.5", "Run 0 of sweep.toml: --seed takes a whole number, got '1.5'"),
-        ("[[rows]]\nfrozen-geometry = 1", "--frozen-geometry takes true or false, got 1"),
-        ("[[rows]]\nout = 'here'", "--out is given to each run by the sweep"),
-        ("[[rows]]\nbatch = 1", "--batch is in the command as well"),
+        ("[product]\nseeds = [1]", "Unknown setting in run 0 of sweep.toml 'seeds'. Did you mean 'seed'"),
+        ("[product]\nreach = [10, 31]", "reach in run 1 of sweep.toml is 31 mm, allowed 0.1 to 30 mm."),
+        ("[[rows]]\nseed = 1.5", "seed in run 0 of sweep.toml takes a whole number, got 1.5"),
+        ("[[rows]]\nfrozen-geometry = 1", "frozen_geometry in run 0 of sweep.toml takes true or false, got 1"),
+        ("[[rows]]\nout = 'here'", "--out in run 0 of sweep.toml: each run of a sweep is given its own"),
+        ("[[rows]]\nbatch = 1", "--batch in run 0 of sweep.toml is in the command as well"),
         ("[[rows]]\nranks-per-sample = 2", "1 ranks do not divide into groups of 2"),
         ("[product]\nseed = 1", "has a list of values for each option"),
         ("[product]", "has no runs"),

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mnnfem.cluster.workflow import Workflow, as_option
+from mnnfem.cluster.workflow import Workflow
 from mnnfem.errors import InputError, package_for, unknown_name
+from mnnfem.settings import Given, settle
+from mnnfem.usage import option
 
 OWN = ("out", "resume")  # each run of a sweep is given these
 
@@ -50,26 +52,16 @@ def _read(file: str) -> dict[str, Any]:
 
 
 def _options(run: Mapping[str, Any], number: int, file: str, workflow: Workflow, typed: Sequence[str]) -> list[str]:
-    where, known = f"Run {number} of {file}", workflow.options
-    already = {word.split("=")[0] for word in typed}
-    words: list[str] = []
-    for key, value in run.items():
-        name, option = key.replace("-", "_"), as_option(key)
-        if name not in known:
-            raise InputError(f"{where}: {unknown_name('option', option, map(as_option, known))}")
+    where, already = f"run {number} of {file}", {word.split("=")[0] for word in typed}
+    values = {name.replace("-", "_"): value for name, value in run.items()}
+    for name in values:
         if name in OWN:
-            raise InputError(f"{where}: {option} is given to each run by the sweep, as its folder is its own.")
-        if option in already:
-            raise InputError(f"{where}: {option} is in the command as well; leave it in one of the two.")
-        if isinstance(value, list | dict):
-            raise InputError(f"{where}: {option} takes one value, got {value!r}.")
-        if isinstance(value, bool) != (known[name] is bool):
-            wanted = "true or false" if known[name] is bool else "a value"
-            raise InputError(f"{where}: {option} takes {wanted}, got {str(value).lower()}.")
-        if value is not False:
-            words += [option] if value is True else [option, str(value)]
-    try:
-        workflow.parsed([*typed, *words])
-    except InputError as mistake:
-        raise InputError(f"{where}: {mistake}") from None
+            raise InputError(f"{option(name)} in {where}: each run of a sweep is given its own.")
+        if option(name) in already:
+            raise InputError(f"{option(name)} in {where} is in the command as well: leave it in one of the two.")
+    settle(workflow.kind, [Given(values, where)])
+    words = [
+        option(name) if value is True else f"{option(name)}={value}" for name, value in values.items() if value is not False
+    ]
+    workflow.parsed([*typed, *words])
     return words

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_type_hints
+from typing import Any
 
 from mnnfem.errors import InputError, unknown_name
 from mnnfem.reopen import FOLDER
 from mnnfem.settings import parse
+from mnnfem.usage import CONFIG, fields_of, option, types_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +29,7 @@ class Workflow:
     @property
     def options(self) -> dict[str, type]:
         """Its options, as they are called in its settings, and their types."""
-        types = get_type_hints(self.kind)
-        return {field.name: types[field.name] for field in dataclasses.fields(self.kind)}
+        return {name: types_of(self.kind)[name] for name in fields_of(self.kind)}  # type: ignore[arg-type]
 
     def parsed(self, argv: Sequence[str]) -> Any:
         """Its settings from a command line, by the check that it makes itself. InputError where it would refuse."""
@@ -56,13 +56,8 @@ def workflow(name: str) -> Workflow:
     return Workflow(stem, files[stem], module, kind)
 
 
-def as_option(name: str) -> str:
-    """The name of a setting as an option."""
-    return "--" + name.replace("_", "-")
-
-
 def divided(argv: Sequence[str], own: Sequence[str], others: Sequence[str]) -> tuple[list[str], list[str]]:
-    """A command line in two: the options named in `own`, and those in `others`. InputError for one that is in neither."""
+    """A command line in two: the options named in `own`, and those in `others`, --config too. InputError for any other."""
     parts: tuple[list[str], list[str]] = ([], [])
     part = parts[1]
     for word in argv:
@@ -70,8 +65,8 @@ def divided(argv: Sequence[str], own: Sequence[str], others: Sequence[str]) -> t
             part = parts[0]
         elif word.startswith("--"):
             name = word[2:].split("=")[0].replace("-", "_")
-            if name not in (*own, *others):
-                raise unknown_name("option", word.split("=")[0], map(as_option, (*own, *others)))
+            if name not in (*own, *others, CONFIG):
+                raise unknown_name("option", word.split("=")[0], map(option, (*own, *others, CONFIG)))
             part = parts[0] if name in own else parts[1]
         part.append(word)
     return parts
