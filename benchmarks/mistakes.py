@@ -66,7 +66,8 @@ def text(file: str, content: str | bytes) -> Callable[[Path], None]:
 @cache
 def stopped_run() -> Path:
     """A run that was stopped after its first step."""
-    folder = Path(tempfile.mkdtemp())
+    KEPT.append(tempfile.TemporaryDirectory())
+    folder = Path(KEPT[0].name)
     code, said = ended(Case("stopped", f"{' '.join(SMALL)} --out run", (), inside=stop_soon), folder)
     if code != 85:
         sys.exit(f"No run could be stopped, to make mistakes with:\n{said}")
@@ -133,33 +134,41 @@ def no_screen() -> None:
 def holds(folder: Path) -> None:
     """Another process that uses the run, until this one ends."""
     stopped()(folder)
-    if not (number := os.fork()):
+
+    def hold() -> None:
         from mnnfem.runfolder import RunFolder
 
         kept = RunFolder(folder / "run", resume=True)
         text("held", "")(folder)
         while os.getppid() != 1:
             time.sleep(0.1)
-        del kept
-        os._exit(0)
-    HOLDERS.append(number)
+        kept.release()
+
+    HOLDERS.append(child(folder.parent / "holder.log", hold))
     while not (folder / "held").exists():
         time.sleep(0.01)
 
 
+def another_user() -> None:
+    """Someone who may read here, and not write."""
+    importlib.import_module("workflows.translation")
+    os.setuid(65534)
+
+
 HOLDERS: list[int] = []
+KEPT: list[tempfile.TemporaryDirectory[str]] = []
 EXISTS = "exists already: choose another with --out, or remove it, or give --resume"
 CASES = [
     Case("misspelled option", "--iteration 3", ["Unknown option '--iteration'. Did you mean '--iterations'?"]),
     Case("unknown option", "--gpu", ["Unknown option '--gpu'.", "Valid names: --batch"]),
-    Case("text for a number", "--young soft", ["--young takes a number of MPa", "got 'soft'"]),
-    Case("value with its unit", "--bound 40mm", ["--bound takes a number of mm, which is not written, got '40mm'"]),
+    Case("text for a number", "--young soft", ["--young takes a number in MPa, without the unit, got 'soft'"]),
+    Case("value with its unit", "--bound 40mm", ["--bound takes a number in mm, without the unit, got '40mm'"]),
     Case("in metres", "--bound 0.04", ["--bound is 0.04 mm, allowed 0.1 to 80 mm"]),
     Case("in pascals", "--thickness 20000", ["--thickness is 20000 mm, allowed 0.1 to 1000 mm"]),
     Case("fraction for a whole number", "--batch 2.5", ["--batch takes a whole number, got '2.5'"]),
     Case("not finite", "--young nan", ["--young takes a finite number, got nan"]),
     Case("below its range", "--iterations 0", ["--iterations is 0, allowed at least 1"]),
-    Case("above its range", "--seed 4294967296", ["--seed is", "allowed 0 to"]),
+    Case("above its range", "--seed 4294967296", ["--seed takes a whole number of at most 4294967295, got 4294967296"]),
     Case("no value", "--batch", ["--batch takes a value, and none was given; see --help"]),
     Case("no name", "7", ["Unexpected argument '7': options are written --name value, see --help"]),
     Case("a flag with a value", "--frozen-geometry=yes", ["--frozen-geometry takes no value, got 'yes'"]),
@@ -177,7 +186,15 @@ CASES = [
     Case("text in a file", "--config a", ["batch in a takes a whole number, got [3]"], before=text("a", "batch = [3]")),
     Case("bytes in a file", "--config a", ["a is not a TOML file"], before=text("a", b"\xff\xfe\x00")),
     Case("folder that exists", "--out old", [EXISTS], before=text("old/thesis.tex", "")),
-    Case("read-only folder", "--out /proc/1/run", ["The output folder /proc/1/run cannot be made or written: "]),
+    Case("no folder can be made", "--out /proc/1/run", ["The output folder /proc/1/run cannot be made or written: "]),
+    Case("no right to make one", "--out run", ["run cannot be made or written: Permission denied"], inside=another_user),
+    Case(
+        "no right to write there",
+        "--resume --out run",
+        ["run cannot be made or written: Permission denied"],
+        before=stopped(),
+        inside=another_user,
+    ),
     Case("a file for a folder", "--out a/run", ["a/run cannot be made or written: Not a directory"], before=text("a", "")),
     Case("null in a name", "--config a", ["out in a has a null character in it"], before=text("a", 'out = "a\\u0000"')),
     Case("resumed without a folder", "--resume", ["--resume goes on with a run in its folder: say which with --out"]),
@@ -366,7 +383,7 @@ def main() -> None:
             code, said = ended(case, folder)
             wrong = judged(case, code, said)
             told = next((line for line in said.splitlines() if case.says and case.says[0] in line), "")
-            print(f"{'MISSED' if wrong else 'ok':6} {code:3d}  {case.name:30} {told}", flush=True)
+            print(f"{'MISSED' if wrong else 'ok':6} {code:3d}  {case.name:30} {told[:120]}", flush=True)
             if wrong:
                 missed.append(f"{case.name}: {'; '.join(wrong)}")
                 print(said, file=sys.stderr)

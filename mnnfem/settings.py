@@ -199,8 +199,8 @@ def _converted(called: str, value: Any, kind: type, unit: str) -> Any:
             return kind(value)
         except (ValueError, OverflowError):
             pass
-    of = f" of {unit}, which is not written" if unit else ""
-    raise InputError(f"{called} takes {KINDS[kind]}{of}, got {_short(value)}.")
+    written = f" in {unit}, without the unit" if unit else ""
+    raise InputError(f"{called} takes {KINDS[kind]}{written}, got {_short(value)}.")
 
 
 def _short(value: Any) -> str:
@@ -214,8 +214,8 @@ def _check(called: str, value: Any, meta: Mapping[str, Any]) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"{called} takes a finite number, got {value:g}.")
     low, high = meta["low"], meta["high"]
-    if isinstance(value, int) and abs(value) > LARGEST:
-        raise InputError(f"{called} takes a whole number of at most {LARGEST}, got {_short(value)}.")
+    if type(value) is int and abs(value) > max(LARGEST, high or 0):
+        raise InputError(f"{called} takes a whole number of at most {high or LARGEST}, got {_short(value)}.")
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         unit = f" {meta['unit']}" if meta["unit"] else ""
         allowed = f"at least {low:g}" if high is None else f"{low:g} to {high:g}"

@@ -133,3 +133,9 @@ def test_2500_random_files_give_settings_or_sentences(kind: type, tmp_path: Path
                 assert high is None or value <= high
     assert min(taken, len(told)) > 250
     assert all("Traceback" not in one and len(one) > 20 for one in told)
+
+
+def test_a_whole_number_may_be_as_large_as_its_own_bound() -> None:
+    assert parse(TranslationSettings, ["--seed", str(2**32 - 1)], "", "").seed == 2**32 - 1
+    with pytest.raises(InputError, match="of at most 4294967295"):
+        parse(TranslationSettings, ["--seed", str(2**32)], "", "")
