@@ -21,9 +21,9 @@ from mnnfem.fabricate.extrude import write_stl
 from mnnfem.guard import Guard
 from mnnfem.plan import Experiment, Makers, Settings, body_makers
 from mnnfem.plant import Renewal
-from mnnfem.progress import RESULT, Progress
+from mnnfem.progress import Progress
 from mnnfem.results import Arm
-from mnnfem.runfolder import RunFolder
+from mnnfem.runfolder import RESULT, RunFolder
 from mnnfem.task import Task
 from mnnfem.trainer import Schedule, Step, adam, evaluate, follow, train
 from mnnfem.trainingstate import Training

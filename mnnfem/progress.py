@@ -19,11 +19,11 @@ from mnnfem.ensemble import Ensemble
 from mnnfem.errors import InputError, StorageError
 from mnnfem.interrupt import Interrupted, Signals
 from mnnfem.onerank import done_once, one_rank_of
-from mnnfem.runfolder import SETTINGS, RunFolder, default_folder, same_settings
+from mnnfem.runfolder import RESULT, SETTINGS, RunFolder, default_folder, same_settings
 from mnnfem.trainer import Step
 from mnnfem.trainingstate import Training
 
-FILE, RESULT = "checkpoint/training.safetensors", "result.json"
+FILE = "checkpoint/training.safetensors"
 DUE, STOP, LOST = 1, 2, 3  # what a safe point is for, the most urgent last
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +16,9 @@ from mnnfem.errors import InputError, unknown_name
 from mnnfem.geometry import Geometry
 from mnnfem.mesh import Floats, Mesh
 from mnnfem.plan import Settings
+from mnnfem.programs import program, programs
 from mnnfem.runfolder import SETTINGS, parsed
 from mnnfem.settings import Given, settle
-
-FOLDER = "workflows"  # found by name, as programs and not as a room of the package
 
 
 class Run(Protocol):
@@ -51,7 +49,7 @@ def reopened(run: Path) -> tuple[Run, Settings]:
 
 def _built(run: Path, stored: Mapping[str, Any]) -> tuple[Run, Settings]:
     name = stored.get("workflow", "")
-    build = program(name, "\ndef experiment(").experiment
+    build = program_with("\ndef experiment(", name).experiment
     given = Given({one: value for one, value in stored.items() if one != "workflow"}, SETTINGS)
     try:
         settings: Settings = settle(get_type_hints(build)["settings"], [given])
@@ -60,13 +58,12 @@ def _built(run: Path, stored: Mapping[str, Any]) -> tuple[Run, Settings]:
     return build(settings), settings
 
 
-def program(name: Any, has: str) -> Any:
-    """The workflow of a name, as a module, if the text of its file has what is wanted; InputError if there is none."""
-    programs = Path(next(iter(importlib.import_module(FOLDER).__path__)))
-    known = [file.stem for file in programs.glob("[!_]*.py") if has in file.read_text()]
+def program_with(text: str, name: Any) -> Any:
+    """The workflow of a name, as a module, if its file has that text; InputError if there is none."""
+    known = [stem for stem, file in programs().items() if text in file.read_text()]
     if name not in known:
         raise unknown_name(f"workflow in {SETTINGS}", str(name), known)
-    return importlib.import_module(f"{FOLDER}.{name}")
+    return program(name)
 
 
 def settings_of(run: Path) -> tuple[bytes, dict[str, Any]]:
@@ -78,19 +75,19 @@ def settings_of(run: Path) -> tuple[bytes, dict[str, Any]]:
     return content, parsed(content, run / SETTINGS)
 
 
-def designed(run: Path) -> Designed:
+def designed(run: Path, opened: tuple[Run, Settings] | None = None) -> Designed:
     """The trained design, from the checkpoint alone: no body is made. InputError where there is none or it does not fit.
 
-    A run that ended on a finer mesh has the same polygons.
+    A run that ended on a finer mesh has the same polygons. `opened`: what `reopened` gave, if it has been called.
     """
     content, told = settings_of(run)
-    experiment, settings = _built(run, told)
+    experiment, settings = opened or _built(run, told)
     geometry = experiment.geometry
     stored, wanted = read_tensors(run / WEIGHTS), torch.from_numpy(geometry.made_at)
     kept = {name: tensor for name, tensor in stored.items() if name in ("design", "made_at")}
     fit(kept, {"design": wanted, "made_at": wanted}, str(run / WEIGHTS))
     design, made_at = kept["design"], kept["made_at"]
-    if not torch.equal(made_at, torch.from_numpy(geometry.made_at)):
+    if not torch.equal(made_at, wanted):
         geometry = geometry.rebuilt(made_at)
     return Designed(
         mesh=geometry.mesh,

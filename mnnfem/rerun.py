@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,10 @@ from mpi4py import MPI
 
 from mnnfem.checkpoint import WEIGHTS, digest, read_tensors
 from mnnfem.errors import InputError
-from mnnfem.progress import RESULT
-from mnnfem.reopen import program, settings_of
-from mnnfem.runfolder import FREE, read_json
+from mnnfem.reopen import program_with, settings_of
+from mnnfem.runfolder import HERE, RESULT, read_json
 from mnnfem.settings import parse, setting
-from mnnfem.usage import option
+from mnnfem.usage import typed
 
 EXAMPLES = """examples:
   mnnfem rerun runs/translation/paper
@@ -41,17 +40,12 @@ def rerun_command(argv: Sequence[str]) -> int:
     if not (run / RESULT).exists():
         raise InputError(f"{run} has no {RESULT} to compare with: it has not ended. Its command with --resume ends it.")
     again = Path(told.out or f"{run}-again")
-    program(stored.pop("workflow", ""), "\ndef main(").main([*words(stored), f"--out={again}"])
+    told_again = typed({name: value for name, value in stored.items() if name not in {*HERE, "workflow"}})
+    program_with("\ndef main(", stored.get("workflow", "")).main([*told_again, f"--out={again}"])
     same, sentence = compared(run, again)
     if MPI.COMM_WORLD.rank == 0:
         print(sentence, file=sys.stdout if same else sys.stderr)
     return 0 if same else 1
-
-
-def words(stored: Mapping[str, Any]) -> list[str]:
-    """Settings as they are typed; those that no result depends on are left out."""
-    told = {option(name): value for name, value in stored.items() if name not in FREE | {"json"}}
-    return [name if value is True else f"{name}={value}" for name, value in told.items() if value is not False]
 
 
 def compared(run: Path, again: Path) -> tuple[bool, str]:

@@ -16,8 +16,7 @@ from mpi4py import MPI
 
 from mnnfem import metrics
 from mnnfem.errors import InputError
-from mnnfem.progress import RESULT
-from mnnfem.runfolder import SETTINGS, RunFolder, default_folder, read_json, same_settings
+from mnnfem.runfolder import RESULT, SETTINGS, RunFolder, default_folder, read_json, same_settings
 from mnnfem.settings import setting
 from mnnfem.versions import versions
 

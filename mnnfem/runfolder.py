@@ -20,8 +20,9 @@ from mpi4py import MPI
 from mnnfem.errors import InputError, StorageError
 from mnnfem.onerank import done_once, one_rank_of
 
-LOCK, SETTINGS = ".lock", "settings.json"
+LOCK, SETTINGS, RESULT = ".lock", "settings.json", "result.json"
 FREE = {"out", "resume", "checkpoint_minutes", "tensorboard"}  # settings on which no result depends
+HERE = {*FREE, "json"}  # settings of one call, not of what is computed
 BUSY = (errno.EWOULDBLOCK, errno.EACCES)
 
 

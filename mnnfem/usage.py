@@ -16,6 +16,12 @@ def option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def typed(values: Mapping[str, Any]) -> list[str]:
+    """Settings as they are typed, each in one word; a flag that is off is not."""
+    told = {option(name): value for name, value in values.items() if value is not False}
+    return [name if value is True else f"{name}={value}" for name, value in told.items()]
+
+
 def fields_of(kind: type) -> dict[str, dataclasses.Field[Any]]:
     """A dataclass's fields by their names."""
     return {field.name: field for field in dataclasses.fields(kind)}

@@ -13,7 +13,7 @@ from mnnfem.cli import command
 from mnnfem.cluster.submit import JobSettings
 from mnnfem.cluster.workflow import workflow
 from mnnfem.errors import InputError
-from mnnfem.reopen import FOLDER
+from mnnfem.programs import FOLDER
 
 STAND_INS = """#!/bin/bash
 srun() { printf '%s\\n' "$@" >words; return $CODE; }

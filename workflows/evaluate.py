@@ -19,7 +19,7 @@ from mnnfem.errors import InputError
 from mnnfem.guard import Guard
 from mnnfem.plan import Experiment, Settings, body_maker, body_makers
 from mnnfem.reopen import reopened
-from mnnfem.runfolder import RunFolder
+from mnnfem.runfolder import RESULT, RunFolder
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.trainer import follow
 from mnnfem.verify import on_finer_mesh, verify
@@ -65,7 +65,7 @@ def _verify(run: Path, experiment: Experiment, settings: Settings, told: Evaluat
     folder = RunFolder(Path(told.out or run / f"refined_{told.refine}"), ensemble.world)
     targets = experiment.held_out(told.heldout or settings.heldout)
     verified = verify(model, task, targets, make, told.refine)
-    folder.write_json("result.json", verified.numbers)
+    folder.write_json(RESULT, verified.numbers)
     film = follow(verified.model, task, experiment.path, Library())
     if not ensemble.root:
         return
@@ -79,7 +79,7 @@ def _verify_display(run: Path, shown: Display, settings: ShowSettings, told: Eva
     model, controls = display.restored(run, shown, settings, ensemble)
     folder = RunFolder(Path(told.out or run / f"refined_{told.refine}"), ensemble.world)
     verified = display.verify(model, controls, shown, told.refine)
-    folder.write_json("result.json", verified.numbers)
+    folder.write_json(RESULT, verified.numbers)
     display.digits_film(folder.file("path.gif"), verified.model, shown, ensemble.root)
     if ensemble.root:
         print(f"{verified.sentences}\neverything is in {folder.path}")

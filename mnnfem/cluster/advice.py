@@ -14,11 +14,11 @@ import torch
 from mpi4py import MPI
 
 from mnnfem.cluster.forecast import Forecast, forecast
-from mnnfem.cluster.workflow import divided, workflow
+from mnnfem.cluster.workflow import asked
 from mnnfem.ensemble import Ensemble
 from mnnfem.errors import InputError
 from mnnfem.plan import Experiment, Settings
-from mnnfem.settings import parse, setting
+from mnnfem.settings import setting
 
 ABOUT = """mnnfem plan WORKFLOW [options of the workflow] [options below]
 
@@ -43,12 +43,8 @@ class PlanSettings:
 
 def plan_command(argv: Sequence[str]) -> int:
     """Run `mnnfem plan` with these arguments; returns the exit code."""
-    if not argv or argv[0].startswith("-"):
-        parse(PlanSettings, argv[:1], ABOUT, EXAMPLES)
-        raise InputError("Which workflow? Give its name first: mnnfem plan translation, see --help.")
-    what = workflow(argv[0])
-    own, typed = divided(argv[1:], [field.name for field in dataclasses.fields(PlanSettings)], list(what.options))
-    told, settings = parse(PlanSettings, own, ABOUT, EXAMPLES), what.parsed(typed)
+    what, told, typed = asked(argv, "plan", PlanSettings, ABOUT, EXAMPLES)
+    settings = what.parsed(typed)
     torch.set_num_threads(1)
     experiment = what.module.experiment(settings)
     if not isinstance(experiment, Experiment):

@@ -18,11 +18,11 @@ from mpi4py import MPI
 
 from mnnfem.cluster.script import Job
 from mnnfem.cluster.sweep import sweep
-from mnnfem.cluster.workflow import Workflow, divided, workflow
+from mnnfem.cluster.workflow import Workflow, asked
 from mnnfem.errors import InputError
-from mnnfem.reopen import FOLDER
+from mnnfem.programs import FOLDER
 from mnnfem.runfolder import default_folder
-from mnnfem.settings import parse, setting
+from mnnfem.settings import setting
 
 ABOUT = """mnnfem submit WORKFLOW [options of the workflow] [options below]
 
@@ -71,12 +71,7 @@ class JobSettings:
 
 def submit_command(argv: Sequence[str]) -> int:
     """Run `mnnfem submit` with these arguments; returns the exit code."""
-    if not argv or argv[0].startswith("-"):
-        parse(JobSettings, argv[:1], ABOUT, EXAMPLES)
-        raise InputError("Which workflow? Give its name first: mnnfem submit translation, see --help.")
-    what = workflow(argv[0])
-    own, typed = divided(argv[1:], [field.name for field in dataclasses.fields(JobSettings)], list(what.options))
-    told = parse(JobSettings, own, ABOUT, EXAMPLES)
+    what, told, typed = asked(argv, "submit", JobSettings, ABOUT, EXAMPLES)
     settings = what.parsed(typed)
     rows = sweep(told.array, what, typed) if told.array else [[]]
     for row in rows:

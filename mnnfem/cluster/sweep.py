@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from mnnfem.cluster.workflow import Workflow
-from mnnfem.errors import InputError, package_for, unknown_name
+from mnnfem.errors import InputError, unknown_name
 from mnnfem.settings import Given, settle
+from mnnfem.tables import read_table
 from mnnfem.usage import option
+from mnnfem.usage import typed as as_typed
 
 OWN = ("out", "resume")  # each run of a sweep is given these
 
@@ -22,7 +23,7 @@ def sweep(file: str, workflow: Workflow, typed: Sequence[str]) -> list[list[str]
     InputError for what cannot be read, for options that the workflow lacks or that are typed as well, and for values that it
     would refuse, with the number of the run.
     """
-    table = _read(file)
+    table = read_table(file, "The sweep", "Sweeps")
     rows, product = table.get("rows", [{}]), table.get("product", {})
     for key in table:
         if key not in ("rows", "product"):
@@ -42,15 +43,6 @@ def sweep(file: str, workflow: Workflow, typed: Sequence[str]) -> list[list[str]
     return [_options(run, number, file, workflow, typed) for number, run in enumerate(runs)]
 
 
-def _read(file: str) -> dict[str, Any]:
-    reader = package_for("Sweeps", "tomllib", "Python 3.11")
-    try:
-        table: dict[str, Any] = reader.loads(Path(file).read_text())
-    except (OSError, UnicodeDecodeError, reader.TOMLDecodeError) as problem:
-        raise InputError(f"The sweep {file} cannot be read: {problem}.") from None
-    return table
-
-
 def _options(run: Mapping[str, Any], number: int, file: str, workflow: Workflow, typed: Sequence[str]) -> list[str]:
     where, already = f"run {number} of {file}", {word.split("=")[0] for word in typed}
     values = {name.replace("-", "_"): value for name, value in run.items()}
@@ -60,8 +52,6 @@ def _options(run: Mapping[str, Any], number: int, file: str, workflow: Workflow,
         if option(name) in already:
             raise InputError(f"{option(name)} in {where} is in the command as well: leave it in one of the two.")
     settle(workflow.kind, [Given(values, where)])
-    words = [
-        option(name) if value is True else f"{option(name)}={value}" for name, value in values.items() if value is not False
-    ]
+    words = as_typed(values)
     workflow.parsed([*typed, *words])
     return words

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from mnnfem.errors import InputError, unknown_name
-from mnnfem.reopen import FOLDER
+from mnnfem.programs import program, programs, settings_kind
 from mnnfem.settings import parse
-from mnnfem.usage import CONFIG, fields_of, option, types_of
+from mnnfem.usage import CONFIG, fields_of, option
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +27,9 @@ class Workflow:
     kind: type[Any]
 
     @property
-    def options(self) -> dict[str, type]:
-        """Its options, as they are called in its settings, and their types."""
-        return {name: types_of(self.kind)[name] for name in fields_of(self.kind)}  # type: ignore[arg-type]
+    def options(self) -> dict[str, dataclasses.Field[Any]]:
+        """Its options, as they are called in its settings."""
+        return fields_of(self.kind)
 
     def parsed(self, argv: Sequence[str]) -> Any:
         """Its settings from a command line, by the check that it makes itself. InputError where it would refuse."""
@@ -38,22 +38,25 @@ class Workflow:
 
 def workflow(name: str) -> Workflow:
     """A workflow by its name, or by the path of its file. InputError where there is none that can go on after a stop."""
-    folder = Path(next(iter(importlib.import_module(FOLDER).__path__)))
-    files = {file.stem: file for file in sorted(folder.glob("[!_]*.py"))}
-    asked = Path(name)
-    stem = asked.stem if asked.suffix == ".py" else name
-    if stem not in files or (asked.suffix == ".py" and asked.resolve() != files[stem].resolve()):
+    files, file = programs(), Path(name)
+    stem = file.stem if file.suffix == ".py" else name
+    if stem not in files or (file.suffix == ".py" and file.resolve() != files[stem].resolve()):
         raise unknown_name("workflow", name, files)
-    module = importlib.import_module(f"{FOLDER}.{stem}")
-    kinds = [
-        one
-        for one in vars(module).values()
-        if inspect.isclass(one) and dataclasses.is_dataclass(one) and one.__module__ == module.__name__
-    ]
-    kind = next(one for one in kinds if one.__name__.endswith("Settings"))
+    module = program(stem)
+    kind = settings_kind(module)
     if not hasattr(kind, "resume"):
         raise InputError(f"{files[stem].name} has no --resume: it is not for jobs that may be stopped and go on.")
     return Workflow(stem, files[stem], module, kind)
+
+
+def asked(argv: Sequence[str], command: str, kind: type[S], about: str, examples: str) -> tuple[Workflow, S, list[str]]:
+    """Of `mnnfem COMMAND WORKFLOW ...`: the workflow, the command's own settings of a `kind`, and the workflow's words."""
+    if not argv or argv[0].startswith("-"):
+        parse(kind, argv[:1], about, examples)
+        raise InputError(f"Which workflow? Give its name first: mnnfem {command} translation, see --help.")
+    what = workflow(argv[0])
+    own, typed = divided(argv[1:], list(fields_of(kind)), list(what.options))
+    return what, parse(kind, own, about, examples), typed
 
 
 def divided(argv: Sequence[str], own: Sequence[str], others: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -24,8 +24,8 @@ from mnnfem.experiment import FROZEN, LEARNED
 from mnnfem.fabricate.extrude import write_stl
 from mnnfem.fields import FieldWriter
 from mnnfem.plan import body_makers
-from mnnfem.progress import RESULT, Progress
-from mnnfem.runfolder import RunFolder
+from mnnfem.progress import Progress
+from mnnfem.runfolder import RESULT, RunFolder
 from mnnfem.trainer import Evaluation, Step
 from mnnfem.versions import versions
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mnnfem.errors import InputError, package_for, unknown_name
+from mnnfem.errors import InputError, unknown_name
+from mnnfem.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,8 @@ def process(name: str) -> Process:
             spelling = unknown_name("process", name, PROCESSES)
             raise InputError(f"{spelling} A table of your own is a TOML file: --process machine.toml.")
         return PROCESSES[name]
-    reader = package_for("Tables of one's own process", "tomllib", "Python 3.11", ", or choose fdm, sla, sls, laser or casting")
-    try:
-        table: dict[str, Any] = reader.loads(Path(name).read_text())
-    except (OSError, UnicodeDecodeError, reader.TOMLDecodeError) as problem:
-        raise InputError(f"The process table {name} cannot be read: {problem}.") from None
+    otherwise = ", or choose fdm, sla, sls, laser or casting"
+    table = read_table(name, "The process table", "Tables of one's own process", otherwise)
     base = table.pop("based_on", "sla")
     if base not in PROCESSES:
         raise unknown_name(f"based_on in {name}", str(base), PROCESSES)

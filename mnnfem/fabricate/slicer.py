@@ -156,13 +156,8 @@ def _compared(part: Part, pictures: Iterable[Pixels], side: float, layer: float)
 
 def _cover(figure: shapely.Geometry, shift: npt.NDArray[np.float64], per_mm: float) -> Pixels:
     """How much of each pixel polygons cover: exactly but for 8 bits, as PrusaSlicer's pictures are."""
-    rings = [
-        ring
-        for polygon in map(
-            shapely.geometry.polygon.orient, shapely.get_parts(figure)
-        )  # pores run the other way: they stay empty
-        for ring in (polygon.exterior, *polygon.interiors)
-    ]
+    polygons = map(shapely.geometry.polygon.orient, shapely.get_parts(figure))  # pores run the other way: they stay empty
+    rings = [ring for polygon in polygons for ring in (polygon.exterior, *polygon.interiors)]
     renderer = RendererAgg(PIXELS, PIXELS, 72)
     if rings:
         curves = [Curve((shapely.get_coordinates(ring) + shift) * per_mm, closed=True) for ring in rings]

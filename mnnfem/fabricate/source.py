@@ -19,6 +19,7 @@ from mnnfem.fabricate.reading import READABLE, read_part
 from mnnfem.formats import read_mesh
 from mnnfem.mesh import Floats, Mesh
 from mnnfem.reopen import designed
+from mnnfem.runfolder import RESULT
 from mnnfem.settings import setting
 
 THICKNESS = 20.0  # mm, of families
@@ -100,7 +101,7 @@ def _of_mesh(file: Path) -> _Body:
     """A design that a run has left as a mesh, as thick as its result tells, or any mesh with named facets."""
     mesh, digest = read_mesh(file), hashlib.sha256(file.read_bytes()).hexdigest()[:16]
     try:
-        thickness = float(json.loads((file.parents[1] / "result.json").read_text())["thickness"])
+        thickness = float(json.loads((file.parents[1] / RESULT).read_text())["thickness"])
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         thickness = THICKNESS
     return _Body(mesh, mesh.points, thickness, file.stem, f"mesh {file.stem}, {digest}")

@@ -17,8 +17,9 @@ from mnnfem.report.outcome import headline, is_experiment, unit_of
 from mnnfem.report.page import document, write_page
 from mnnfem.report.tables import Cell, Section, Table, html, told
 from mnnfem.report.training import arms_of, curve
-from mnnfem.report.words import HERE
+from mnnfem.runfolder import HERE, RESULT
 from mnnfem.settings import parse, setting
+from mnnfem.usage import option
 
 TONES = 6  # colours of curves
 EXAMPLES = """examples:
@@ -86,7 +87,7 @@ def figures_of(left: Left) -> dict[str, Any]:
             "factorisations a solve": solver["factorisations"] / solves if solves else None,
         }
     except (KeyError, TypeError, AttributeError) as problem:
-        raise InputError(f"{left.path}/result.json is not as a run writes it ({type(problem).__name__}: {problem}).") from None
+        raise InputError(f"{left.path}/{RESULT} is not as a run writes it ({type(problem).__name__}: {problem}).") from None
 
 
 def table_of(figures: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -108,12 +109,12 @@ def as_text(table: Table) -> str:
 
 def differing(names: Sequence[str], runs: Sequence[Left]) -> Table | None:
     """Settings that are not the same in all runs."""
-    options = dict.fromkeys(option for left in runs for option in left.settings if option not in HERE)
+    options = dict.fromkeys(name for left in runs for name in left.settings if name not in HERE)
     rows: list[list[Cell]] = []
-    for option in options:
-        values = [left.settings.get(option) for left in runs]
+    for name in options:
+        values = [left.settings.get(name) for left in runs]
         if any(value != values[0] for value in values):
-            rows.append(["--" + option.replace("_", "-"), *("-" if value is None else str(value) for value in values)])
+            rows.append([option(name), *("-" if value is None else str(value) for value in values)])
     return Table(("option", *names), rows) if rows else None
 
 

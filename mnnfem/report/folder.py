@@ -11,8 +11,7 @@ from typing import Any
 
 from mnnfem.errors import InputError
 from mnnfem.metrics import FILE as METRICS
-from mnnfem.progress import RESULT
-from mnnfem.runfolder import SETTINGS
+from mnnfem.runfolder import RESULT, SETTINGS
 
 PICTURES = (".png", ".gif")
 
@@ -76,7 +75,7 @@ def read_folder(path: Path) -> Left:
         pictures={file.name: file for file in sorted(path.iterdir()) if file.suffix in PICTURES},
         series=series[0] if series else None,
         refined={
-            file.parent.name: found for file in sorted(path.glob("refined_*/result.json")) if (found := _read_json(file, []))
+            file.parent.name: found for file in sorted(path.glob(f"refined_*/{RESULT}")) if (found := _read_json(file, []))
         },
         ended=datetime.datetime.fromtimestamp(max(file.stat().st_mtime for file in path.rglob("*") if _written(file, path))),
         missing=missing,

@@ -11,7 +11,8 @@ import numpy as np
 import pyvista
 
 from mnnfem.errors import InputError
-from mnnfem.mesh import Floats, Ints
+from mnnfem.fabricate.crossing import normals_of
+from mnnfem.mesh import Floats, Ints, right_handed
 from mnnfem.report.skin import seen
 
 DISPLACEMENT = "displacement (mm)"
@@ -60,7 +61,7 @@ def read_frames(series: Path) -> Frames:
     rest = np.asarray(first.points, dtype=np.float64)[kept]
     plane = bool(np.ptp(rest[:, 2]) == 0)
     if plane:
-        faces = _upwards(rest, faces)
+        faces = right_handed(rest[:, :2], faces)
     fields: dict[str, Floats] = {}
     for name in first.cell_data:
         if np.asarray(first.cell_data[name]).ndim == 1:
@@ -81,7 +82,7 @@ def boundary_edges(faces: Ints) -> Ints:
 def sharp_edges(rest: Floats, faces: Ints) -> Ints:
     """Edges (e, 2) between two faces that meet at an angle, or of one face only."""
     corners = rest[faces]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    normals = normals_of(corners)
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-300)
     edges = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
     unique, number, count = np.unique(edges, axis=0, return_inverse=True, return_counts=True)
@@ -90,13 +91,6 @@ def sharp_edges(rest: Floats, faces: Ints) -> Ints:
     length = np.linalg.norm(around, axis=1)  # of two unit normals: 2 cos(half of the angle between them)
     found: Ints = unique[(count != 2) | (length < np.sqrt(2 + 2 * SHARP))]
     return found
-
-
-def _upwards(rest: Floats, faces: Ints) -> Ints:
-    """Faces of a plane body counter-clockwise."""
-    sides = rest[faces[:, 1:]] - rest[faces[:, :1]]
-    turned: Ints = np.where(np.cross(sides[:, 0], sides[:, 1])[:, 2:] < 0, faces[:, ::-1], faces)
-    return turned
 
 
 def _at_nodes(grid: pyvista.UnstructuredGrid, name: str) -> Floats:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import safetensors.torch
 import torch
 from scipy.spatial import cKDTree
 
 from mnnfem.bridge import Response
-from mnnfem.checkpoint import WEIGHTS
+from mnnfem.checkpoint import WEIGHTS, read_tensors
 from mnnfem.display.arms import Display, ShowSettings, size_of
 from mnnfem.display.colours import Colours
 from mnnfem.mesh import Floats
@@ -39,7 +38,7 @@ def watched(experiment: Experiment, design: Designed, frames: Frames) -> Overlay
 
 def shown(run: Path, display: Display, settings: ShowSettings, frames: Frames) -> tuple[Shade, Overlay]:
     """The colours that the material carries, and the windows."""
-    weights = safetensors.torch.load_file(run / WEIGHTS)
+    weights = read_tensors(run / WEIGHTS)
     colours = Colours(size_of(display.geometry), settings.colour_spacing)
     colours.load_state_dict(
         {name.removeprefix("readout."): one for name, one in weights.items() if name.startswith("readout.")}

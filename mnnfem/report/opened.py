@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mnnfem.checkpoint import WEIGHTS
 from mnnfem.display.arms import Display, ShowSettings
 from mnnfem.errors import InputError
+from mnnfem.fabricate.source import THICKNESS
 from mnnfem.plan import Experiment, Settings
 from mnnfem.reopen import Designed, Run, designed, reopened
 from mnnfem.report.folder import Left
@@ -14,8 +15,6 @@ from mnnfem.report.frames import read_frames
 from mnnfem.report.marks import shown, watched
 from mnnfem.report.outcome import unit_of
 from mnnfem.report.scene import Overlay, Scene, shades_of
-
-THICKNESS = 20.0  # mm, of plane bodies whose run tells none
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Opened:
 def opened(left: Left) -> Opened:
     """What can be opened; why the rest cannot is added to what is missing."""
     try:
-        run, settings = reopened(left.path)
+        run, settings = again = reopened(left.path)
     except InputError as problem:
         if "arm" in (left.metrics[0] if left.metrics else {}):
             left.missing.append(f"The design cannot be drawn: {problem}")
@@ -43,7 +42,7 @@ def opened(left: Left) -> Opened:
         left.missing.append(f"There is no {WEIGHTS} yet, so the trained design cannot be shown.")
         return Opened(run, settings)
     try:
-        return Opened(run, settings, designed(left.path))
+        return Opened(run, settings, designed(left.path, again))
     except InputError as problem:
         left.missing.append(f"The trained design cannot be shown: {problem}")
         return Opened(run, settings)

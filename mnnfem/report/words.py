@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
-import importlib
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from mnnfem.errors import InputError
-from mnnfem.reopen import FOLDER
-from mnnfem.runfolder import FREE
-
-HERE = {*FREE, "json"}  # options of one call, not of what is computed
+from mnnfem.programs import program, programs, settings_kind
+from mnnfem.runfolder import HERE
+from mnnfem.usage import fields_of, option
 
 
 @dataclass(frozen=True)
@@ -39,8 +35,8 @@ class Option:
 
 def described(workflow: str) -> Told:
     """From the first lines of the workflow's file; where there is no such file, its name alone."""
-    file = _programs() / f"{workflow}.py"
-    text = ast.get_docstring(ast.parse(file.read_text())) if workflow and file.is_file() else None
+    file = programs().get(workflow)
+    text = ast.get_docstring(ast.parse(file.read_text())) if file else None
     if not text:
         return Told(workflow.replace("_", " ").capitalize() or "A run", "", [])
     first, *paragraphs = (" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
@@ -54,7 +50,7 @@ def options(workflow: str, settings: Mapping[str, Any]) -> tuple[list[Option], s
     Without what concerns the folder: it makes a new one. How many ranks there were changes no figure.
     """
     kind, presets = _settings_of(workflow)
-    fields = {field.name: field for field in dataclasses.fields(kind)}
+    fields = fields_of(kind)
     strange = sorted(set(settings) - set(fields))
     if strange:
         raise InputError(f"workflows/{workflow}.py as it is now has no option {' or '.join(strange)}.")
@@ -65,7 +61,7 @@ def options(workflow: str, settings: Mapping[str, Any]) -> tuple[list[Option], s
         meta = fields[name].metadata
         chosen = value != (fields[name].default if name == "scale" else usual[name]) and name not in HERE
         unit = f" {meta['unit']}" if meta["unit"] else ""
-        told.append(Option("--" + name.replace("_", "-"), f"{_plain(value)}{unit}", meta["help"], chosen))
+        told.append(Option(option(name), f"{_plain(value)}{unit}", meta["help"], chosen))
         if chosen:
             words += [told[-1].name] if value is True else [told[-1].name, str(value)]
     return told, shlex.join(words)
@@ -75,17 +71,9 @@ def _plain(value: Any) -> str:
     return {True: "yes", False: "no", "": "-"}.get(value, f"{value}") if isinstance(value, bool | str) else f"{value:g}"
 
 
-def _programs() -> Path:
-    return Path(next(iter(importlib.import_module(FOLDER).__path__)))
-
-
-def _settings_of(workflow: str) -> tuple[Any, Mapping[str, Mapping[str, Any]]]:
-    """The dataclass of the workflow's settings, the one that its file defines, and its presets."""
-    if not workflow or not (_programs() / f"{workflow}.py").is_file():
+def _settings_of(workflow: str) -> tuple[type[Any], Mapping[str, Mapping[str, Any]]]:
+    """The dataclass of the workflow's settings, and its presets."""
+    if workflow not in programs():
         raise InputError(f"There is no workflow {workflow!r} here, so its options are not known.")
-    module = importlib.import_module(f"{FOLDER}.{workflow}")
-    own = [one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__]
-    found = [one for one in own if dataclasses.is_dataclass(one) and one.__name__.endswith("Settings")]
-    if not found:
-        raise InputError(f"workflows/{workflow}.py defines no settings of its own.")
-    return found[0], getattr(module, "PRESETS", {})
+    module = program(workflow)
+    return settings_kind(module), getattr(module, "PRESETS", {})
