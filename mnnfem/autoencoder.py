@@ -49,8 +49,13 @@ class Autoencoder(torch.nn.Module):
         return self.plant.geometry
 
     def renew_(self, starts: Starts | None = None) -> Renewal | None:
-        """A new mesh if the design has moved the present one too far, as before every batch of solves; see `Plant.renew`."""
+        """A new mesh if the design has moved the present one too far, as before every batch of solves; see `Plant.renew`.
+
+        There a pore has other corners, so the design may be moved a little, to be within its limits.
+        """
         renewal = self.plant.renew(self.design, starts)
+        if renewal is not None:
+            self.clip_()
         self.made_at.copy_(torch.from_numpy(self.geometry.made_at))
         return renewal
 
@@ -69,5 +74,5 @@ class Autoencoder(torch.nn.Module):
         return self.geometry.points(self.design)
 
     def clip_(self) -> None:
-        """Clip the design to its bounds, as after every optimiser step."""
-        self.geometry.parameters.clip_(self.design)
+        """Move the design within its bounds and limits, as after every optimiser step."""
+        self.plant.clip_(self.design)

@@ -34,7 +34,8 @@ class EquilibriumError(RuntimeError):
 
 
 class TrainingStopped(RuntimeError):
-    """Too many samples of one step had no equilibrium; the programs save the weights, print it and exit with code 1."""
+    """Too many samples of one step had no equilibrium, or what was trained cannot be made; the programs save the weights,
+    print it and exit with code 1."""
 
 
 class StorageError(RuntimeError):

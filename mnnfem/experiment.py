@@ -18,6 +18,7 @@ from mnnfem.body import Body
 from mnnfem.ensemble import Ensemble
 from mnnfem.errors import TrainingStopped
 from mnnfem.fabricate.extrude import write_stl
+from mnnfem.fabricate.makeable import Makeable, stop_unmade
 from mnnfem.guard import Guard
 from mnnfem.plan import Experiment, Makers, Settings, body_makers
 from mnnfem.plant import Renewal
@@ -43,14 +44,23 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     """
     torch.set_num_threads(1)
     ensemble = Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
-    heldout = experiment.held_out(settings.heldout)
+    heldout, limits = experiment.held_out(settings.heldout), Makeable.of(settings.process, settings.thickness)
+    if limits:
+        limits.refuse(experiment.geometry)
     with Progress.of(experiment.workflow, settings, ensemble) as progress:
         if not progress.complete:
-            _run(experiment, settings, heldout, progress, began)
+            _run(experiment, settings, heldout, limits, progress, began)
     return progress.folder
 
 
-def _run(experiment: Experiment, settings: Settings, heldout: torch.Tensor, progress: Progress, began: float) -> None:
+def _run(
+    experiment: Experiment,
+    settings: Settings,
+    heldout: torch.Tensor,
+    limits: Makeable | None,
+    progress: Progress,
+    began: float,
+) -> None:
     task, ensemble, folder = experiment.task, progress.ensemble, progress.folder
     makers = body_makers(experiment.law, experiment.boundary, ensemble, settings.batch)
     makers.first(experiment.geometry.mesh)
@@ -59,12 +69,14 @@ def _run(experiment: Experiment, settings: Settings, heldout: torch.Tensor, prog
     names = (FROZEN,) if settings.frozen_geometry else (LEARNED, FROZEN)
     arms = {}
     for name in names:
-        arms[name] = train_arm(name, experiment, settings, makers, heldout, progress)
+        arms[name] = train_arm(name, experiment, settings, makers, heldout, limits, progress)
         if name == names[0]:
             state = {"task": task.name, "iteration": settings.iterations, "seed": settings.seed}
             checkpoint.save(folder, arms[name].model, state)
     arm = arms[names[0]]
     result = results.summary(task, settings.seed, heldout, arm, arms[FROZEN], setup)
+    if limits:
+        result["made"] = limits.told(arm.model.geometry, arm.model.design)
     folder.write_json(RESULT, result)
 
     mesh, points = arm.model.geometry.mesh, arm.model.points().detach().numpy()
@@ -79,10 +91,17 @@ def _run(experiment: Experiment, settings: Settings, heldout: torch.Tensor, prog
         write_stl(folder.file("design.stl"), mesh, points, settings.thickness)
         print(results.sentences(result, folder))
     progress.finish()
+    stop_unmade(result)
 
 
 def train_arm(
-    name: str, experiment: Experiment, settings: Settings, makers: Makers, heldout: torch.Tensor, progress: Progress
+    name: str,
+    experiment: Experiment,
+    settings: Settings,
+    makers: Makers,
+    heldout: torch.Tensor,
+    limits: Makeable | None,
+    progress: Progress,
 ) -> Arm:
     """Train one arm from the same seeds, with a line of metrics per step and a progress bar.
 
@@ -92,7 +111,8 @@ def train_arm(
     torch.manual_seed(settings.seed)
     generator = torch.Generator().manual_seed(settings.seed)
     task, schedule = experiment.task, settings.schedule(frozen=name == FROZEN)
-    model = experiment.model(makers.first, Guard(settings.least_quality), progress.ensemble)
+    limits = limits if schedule.design_rate else None
+    model = experiment.model(makers.first, Guard(settings.least_quality), progress.ensemble, limits)
     times = [time.perf_counter()]
     before = evaluate(model, task, heldout)
     times.append(time.perf_counter())

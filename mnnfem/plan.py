@@ -19,7 +19,7 @@ from mnnfem.guard import Guard
 from mnnfem.material import Law, NeoHookean
 from mnnfem.mesh import Mesh
 from mnnfem.penalty import CREASE
-from mnnfem.plant import Plant
+from mnnfem.plant import Limits, Plant
 from mnnfem.settings import setting
 from mnnfem.task import Watched
 from mnnfem.trainer import Schedule
@@ -57,6 +57,7 @@ class Settings:
     poisson: float = setting(0.3, "Poisson's ratio", low=0, high=0.49)
     divisions: int = setting(1, "element edges per pore radius", low=1, high=8)
     layers: int = setting(2, "elements from pore to cell edge", low=1, high=8)
+    process: str = setting("", "of making: fdm, sla, sls, laser, casting or machine.toml; keeps designs to what it can make")
     thickness: float = setting(20.0, "thickness of the body in design.stl", unit="mm", low=0.1, high=1000)
 
     @property
@@ -105,10 +106,12 @@ class Experiment:
         """The targets of every evaluation, the same whatever a run's seed."""
         return self.task.sample(count, torch.Generator().manual_seed(HELD_OUT_SEED))
 
-    def model(self, make: Callable[[Mesh], Body], guard: Guard, ensemble: Ensemble | None = None) -> Autoencoder:
+    def model(
+        self, make: Callable[[Mesh], Body], guard: Guard, ensemble: Ensemble | None = None, limits: Limits | None = None
+    ) -> Autoencoder:
         """An untrained model, its body made by `make`."""
         controller = Controller(self.task.inputs, self.boundary.bounds, self.hidden)
-        return Autoencoder(controller, Plant(self.geometry, make, guard, ensemble), self.law)
+        return Autoencoder(controller, Plant(self.geometry, make, guard, ensemble, limits), self.law)
 
 
 @dataclass(frozen=True)

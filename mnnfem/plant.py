@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -32,12 +33,19 @@ class Renewal:
         return f"{self.breach.sentence}; meshed anew, {self.elements} elements, least quality {self.quality:.3f}"
 
 
+class Limits(Protocol):
+    """Which designs may be: one near a given design (p,), or the same, on a geometry's mesh."""
+
+    def nearest(self, geometry: Geometry, design: torch.Tensor) -> torch.Tensor: ...
+
+
 class Plant:
     """What a design acts on. The same design goes on through a new mesh: names of facets and vertices survive, numbers do not.
 
     geometry, physics   of the present mesh
     make                a physics on a mesh of the body;  guard: when the mesh has been moved too far
     ensemble            of the ranks that call with the same designs: gmsh runs on one of them alone
+    limits              of the designs, beside their bounds
     """
 
     def __init__(
@@ -46,8 +54,9 @@ class Plant:
         make: Callable[[Mesh], Physics],
         guard: Guard = Guard(),
         ensemble: Ensemble | None = None,
+        limits: Limits | None = None,
     ) -> None:
-        self.make, self.guard, self.ensemble = make, guard, ensemble or Ensemble.alone()
+        self.make, self.guard, self.ensemble, self.limits = make, guard, ensemble or Ensemble.alone(), limits
         self.geometry, self.physics = geometry, make(geometry.mesh)
 
     def renew(self, design: torch.Tensor, starts: Starts | None = None) -> Renewal | None:
@@ -67,6 +76,13 @@ class Plant:
             raise InputError(f"The mesh must be made anew, as {breach.sentence}; but it cannot: {problem}") from problem
         mesh = self.geometry.mesh
         return Renewal(breach, len(mesh.cells), float(mean_ratios(mesh.points, mesh.cells).min()))
+
+    def clip_(self, design: torch.Tensor) -> None:
+        """Move a design (p,) within its bounds and limits, in place."""
+        self.geometry.parameters.clip_(design)
+        if self.limits is not None:
+            with torch.no_grad():
+                design.copy_(self.limits.nearest(self.geometry, design))
 
     def remesh(self, design: Floats, points: Floats | None = None, starts: Starts | None = None) -> None:
         """The mesh that gmsh makes at `design` (p,), whatever the present one is like; `points`: where its nodes are now."""

@@ -13,6 +13,7 @@ from mnnfem import visualise
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.body import Body
 from mnnfem.errors import EquilibriumError
+from mnnfem.fabricate.makeable import made_sentences
 from mnnfem.fields import FieldWriter
 from mnnfem.runfolder import RunFolder
 from mnnfem.task import Watched
@@ -74,6 +75,7 @@ def summary(task: Watched, seed: int, heldout: torch.Tensor, arm: Arm, frozen: A
 def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
     """The result for people."""
     heldout, unit, seconds, solver = (result[key] for key in ("heldout", "unit", "seconds", "solver"))
+    made = "".join(f"{sentence}\n" for sentence in made_sentences(result))
     return (
         f"held-out error {heldout['after']:.3f} {unit} (worst {heldout['worst']:.2f}, n = {heldout['n']}); before training "
         f"{heldout['before']:.2f}, frozen geometry {result['frozen_geometry']:.2f}, do nothing {result['do_nothing']:.2f}\n"
@@ -82,7 +84,7 @@ def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
         f"{solver['solves']} solves, {solver['failed']} failed, {solver['uncertified']} uncertified, "
         f"{solver['factorisations']} factorisations; walls pass through each other in {heldout['crossed']} held-out states, "
         f"at most {heldout['deepest_overlap']:.2f} mm deep\n"
-        f"everything is in {folder.path}: look at targets.png and path.gif, or open fields/path.pvd in ParaView"
+        f"{made}everything is in {folder.path}: look at targets.png and path.gif, or open fields/path.pvd in ParaView"
     )
 
 

@@ -87,4 +87,4 @@ def on_finer_mesh(model: Autoencoder, make: Callable[[Mesh], Body], refinements:
     geometry = model.geometry
     for _ in range(refinements):
         geometry = finer(geometry)
-    return model.on(Plant(geometry, make, model.plant.guard, model.plant.ensemble))
+    return model.on(Plant(geometry, make, model.plant.guard, model.plant.ensemble, model.plant.limits))

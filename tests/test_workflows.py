@@ -26,7 +26,7 @@ from mnnfem.task import Translation
 from mnnfem.trainer import evaluate
 from workflows.translation import TranslationSettings, experiment, main
 
-TINY = ["--iterations", "3", "--batch", "2", "--heldout", "4", "--seed", "5"]
+TINY = ["--iterations", "3", "--batch", "2", "--heldout", "4", "--seed", "5", "--process", "fdm"]
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,8 @@ def test_a_run_leaves_everything_it_promises(run: Path) -> None:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["iteration"] for line in lines] == [0, 1, 2, 0, 1, 2]
     assert json.loads((run / "settings.json").read_text())["bound"] == 40.0
+    assert result["made"]["violations"] == []
+    assert result["made"]["least"]["ligament"] > result["made"]["process"]["wall"] == 1.2
     for picture in ("design.png", "targets.png", "loss.png"):
         with Image.open(run / picture) as image:
             assert np.asarray(image.convert("L")).std() > 5

@@ -22,6 +22,7 @@ from mnnfem.ensemble import Ensemble
 from mnnfem.errors import EquilibriumError
 from mnnfem.experiment import FROZEN, LEARNED
 from mnnfem.fabricate.extrude import write_stl
+from mnnfem.fabricate.makeable import Makeable, made_sentences
 from mnnfem.fields import FieldWriter
 from mnnfem.plan import body_makers
 from mnnfem.progress import Progress
@@ -34,13 +35,16 @@ def run(display: Display, settings: ShowSettings, began: float) -> RunFolder:
     """Choose, train, test, and write the run folder, which is returned; the frozen arm starts where the learned one does."""
     torch.set_num_threads(1)
     ensemble = Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
+    limits = Makeable.of(settings.process, settings.thickness)
+    if limits:
+        limits.refuse(display.geometry)
     with Progress.of(Show.name, settings, ensemble) as progress:
         if not progress.complete:
-            _run(display, settings, progress, began)
+            _run(display, settings, limits, progress, began)
     return progress.folder
 
 
-def _run(display: Display, settings: ShowSettings, progress: Progress, began: float) -> None:
+def _run(display: Display, settings: ShowSettings, limits: Makeable | None, progress: Progress, began: float) -> None:
     ensemble, folder = progress.ensemble, progress.folder
     makers = body_makers(display.law, display.boundary, ensemble, max(settings.batch, len(ALL)))
     body = makers.first(display.geometry.mesh)
@@ -48,11 +52,14 @@ def _run(display: Display, settings: ShowSettings, progress: Progress, began: fl
     start = begin(display, settings, body, progress)
     arms = {}
     for name in (FROZEN,) if settings.frozen_geometry else (LEARNED, FROZEN):
-        arms[name] = train_display(name, display, settings, start, makers, progress)
+        arms[name] = train_display(name, display, settings, start, makers, limits, progress)
         if len(arms) == 1:
             state = {"task": Show.name, "seed": settings.seed, "controls": arms[name].controls.tolist()}
             checkpoint.save(folder, arms[name].model, state)
     result = summary(settings, start, arms, setup)
+    if limits:
+        model = next(iter(arms.values())).model
+        result["made"] = limits.told(model.geometry, model.design)
     folder.write_json(RESULT, result)
     if ensemble.root:
         draw(folder, display, arms, settings)
@@ -141,6 +148,7 @@ def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
         f"{solver['uncertified']} uncertified; walls pass through each other in {shown['crossed']} of {shown['n']} tested "
         f"states, at most {shown['deepest_overlap']:.2f} mm deep"
     )
+    lines += made_sentences(result)
     return "\n".join([*lines, f"everything is in {folder.path}: look at digits.png, or open fields/digits.pvd in ParaView"])
 
 

@@ -27,7 +27,7 @@ from mnnfem.display.windows import marks
 from mnnfem.experiment import FROZEN, trained
 from mnnfem.guard import Guard
 from mnnfem.plan import Makers, body_maker
-from mnnfem.plant import Plant
+from mnnfem.plant import Limits, Plant
 from mnnfem.progress import Progress
 from mnnfem.trainer import Schedule, Step, adam, evaluate
 from mnnfem.trainingstate import Training
@@ -75,6 +75,7 @@ def train_display(
     settings: ShowSettings,
     start: Start,
     makers: Makers,
+    limits: Limits | None,
     progress: Progress,
 ) -> Arm:
     """Train one arm: controls, colours and radii for the ten digits, then a network with all of these for images; test it."""
@@ -85,7 +86,7 @@ def train_display(
     colours = Colours(size_of(display.geometry), settings.colour_spacing)
     with torch.no_grad():
         colours.logits.copy_(start.chosen.logits)
-    plant = Plant(display.geometry, makers.first, Guard(settings.least_quality), progress.ensemble)
+    plant = Plant(display.geometry, makers.first, Guard(settings.least_quality), progress.ensemble, None if frozen else limits)
     model = Autoencoder(table(start.controls, bounds), plant, display.law, colours)
     steps: dict[str, list[Step]] = {}
     optimiser = adam(model)

@@ -54,6 +54,16 @@ def too_near(body: shapely.Polygon, limit: float) -> list[Width]:
     return _narrow(_around(body), limit)
 
 
+def narrow_ligaments(body: shapely.Polygon, limit: float) -> list[Width]:
+    """Places of `too_thin` as far as they are told apart at once, in a tenth of its time; empty where that is."""
+    return _places(_Region(body), limit, soon=True)
+
+
+def narrow_gaps(body: shapely.Polygon, limit: float) -> list[Width]:
+    """Places of `too_near`, in the same way."""
+    return _places(_around(body), limit, soon=True)
+
+
 def too_small(body: shapely.Polygon, limit: float) -> list[Width]:
     """Each pore whose largest disc is smaller than `limit` mm, the smallest first."""
     return sorted((one for one in map(_disc, pores(body)) if one.value < limit), key=lambda width: width.value)
@@ -106,17 +116,19 @@ def _narrow(region: _Region, limit: float) -> list[Width]:
     return [least, *(one for one in found if np.linalg.norm(one.place - least.place) > limit)]
 
 
-def _places(region: _Region, limit: float) -> list[Width]:
+def _places(region: _Region, limit: float, soon: bool = False) -> list[Width]:
     """Where the region is narrower than the limit, the narrowest first; empty where it does not break.
 
     A neck that a disc just does not pass is reached by it from both sides; larger ones leave it, and others that are wide
-    enough, which are then left out.
+    enough, which are then left out. `soon`: two discs are enough where they find anything.
     """
     first = _opened(region, limit)
     if not first.breaks:
         return []
     found = [_width(region.figure, piece) for piece in first.free]
     for stretch in STRETCHES:
+        if soon and found and stretch > STRETCHES[1]:
+            break
         for piece in _necks(_opened(region, stretch * limit), stretch * limit):
             width = _width(region.figure, piece)
             far = all(np.linalg.norm(width.place - one.place) > limit for one in found)
