@@ -16,6 +16,7 @@ from mnnfem.designs import keep_design
 from mnnfem.errors import InputError
 from mnnfem.fabricate.drawings import cutting_lines, dxf_faults, write_dxf, write_svg
 from mnnfem.fabricate.fixtures import coupon, with_tabs
+from mnnfem.fabricate.label import engraved
 from mnnfem.fabricate.mould import mould
 from mnnfem.fabricate.part import Part, plane_part
 from mnnfem.fabricate.reading import MOST, read_part
@@ -92,6 +93,9 @@ def test_tabs_have_holes_and_the_coupon_its_size(part: Part, panel: Geometry, de
     assert tabbed.pores > 8
     assert not surface_findings(tabbed.surface)
     assert tabbed.surface.volume == pytest.approx(tabbed.volume, rel=1e-9)
+    named = engraved(with_tabs(part, panel.mesh, points, 1.0, ("left_middle", "right_middle"), 20.0, 4.0), "0a8B", 4.0)
+    assert named.engraved.bounds[2] < 20.0  # on the left tab
+    assert not surface_findings(named.surface)
     with pytest.raises(InputError, match="has no room for a hole"):
         with_tabs(part, panel.mesh, points, 1.0, ("left_middle",), 5.0, 4.0)
     dumbbell = coupon(2.0)

@@ -14,12 +14,14 @@ from mnnfem.mesh import Floats
 
 OUTSIDE, PORES, NAME = "CUT_OUTSIDE", "CUT_PORES", "ENGRAVE"
 COLOURS = {OUTSIDE: 1, PORES: 5, NAME: 3}  # of AutoCAD: red, blue, green
-HEX = {OUTSIDE: "#ff0000", PORES: "#0000ff"}
+HEX = {NAME: "#00a000", PORES: "#0000ff", OUTSIDE: "#ff0000"}
 LETTERS = 4.0  # mm high
 
 
 def cutting_lines(part: Part, kerf: float) -> list[tuple[str, Floats]]:
     """Layers and closed curves (k, 2) mm, half a kerf outside of the material: pores first, so that the part stays held.
+
+    Letters come before both, as they are.
 
     InputError for a body in space, and where a pore is narrower than the cut.
     """
@@ -28,12 +30,13 @@ def cutting_lines(part: Part, kerf: float) -> list[tuple[str, Floats]]:
     cut = part.outline.buffer(0.5 * kerf, quad_segs=32) if kerf else part.outline
     if cut.geom_type != "Polygon" or len(cut.interiors) != len(part.outline.interiors):
         raise InputError(f"A cut of {kerf:g} mm fills a pore of {part.name}: cut finer, or make the pores larger.")
-    rings = [(PORES, ring) for ring in cut.interiors] + [(OUTSIDE, cut.exterior)]
+    letters = [(NAME, ring) for letter in part.engraved.geoms for ring in (letter.exterior, *letter.interiors)]
+    rings = letters + [(PORES, ring) for ring in cut.interiors] + [(OUTSIDE, cut.exterior)]
     return [(layer, shapely.get_coordinates(ring)[:-1]) for layer, ring in rings]
 
 
 def write_dxf(path: Path, part: Part, kerf: float) -> None:
-    """Closed LWPOLYLINEs on the layers CUT_PORES and CUT_OUTSIDE, the name on ENGRAVE. The same part gives the same bytes."""
+    """Closed LWPOLYLINEs on the layers CUT_PORES and CUT_OUTSIDE, name and letters on ENGRAVE: the same bytes of a part."""
     lines = cutting_lines(part, kerf)
     ezdxf = package_for("DXF files", "ezdxf", "ezdxf")
     before = ezdxf.options.write_fixed_meta_data_for_testing
@@ -73,7 +76,7 @@ def write_svg(path: Path, part: Part, kerf: float) -> None:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}mm" height="{height}mm" viewBox="0 0 {width} {height}">',
         f"<title>{_plain(part.name)}</title><desc>{_plain(part.origin)}</desc>",
     ]
-    for layer in (PORES, OUTSIDE):
+    for layer in HEX:
         rows.append(f'<g id="{layer}" fill="none" stroke="{HEX[layer]}" stroke-width="0.1">')
         for corners in (corners for name, corners in lines if name == layer):
             turned = np.column_stack([corners[:, 0] - low[0], high[1] - corners[:, 1]])

@@ -13,6 +13,7 @@ from mnnfem.fabricate.check import Checked, check
 from mnnfem.fabricate.drawings import write_dxf, write_svg
 from mnnfem.fabricate.findings import refuse
 from mnnfem.fabricate.fixtures import coupon
+from mnnfem.fabricate.label import engraved
 from mnnfem.fabricate.marked import marked_figure
 from mnnfem.fabricate.mould import mould
 from mnnfem.fabricate.part import Part
@@ -29,6 +30,7 @@ FORMATS = ("3mf", "stl", "step", "dxf", "svg", "mould")
 EXAMPLES = """examples:
   mnnfem export runs/translation/paper --format 3mf,stl,step,dxf,svg,mould --process sla --thickness 20
   mnnfem export runs/poisson_ratio/pores/designs/honeycomb_-0.8.vtu --scale 4 --process fdm
+  mnnfem export runs/translation/paper --tabs 20 --label hash --coupon
   mnnfem export star_pores --set "columns=3 rows=3 solid=((1,1),)" --design random --process fdm --prove
   mnnfem check-print part.stl --process fdm --png faults.png
   mnnfem check-print runs/translation/paper --process my_printer.toml
@@ -44,6 +46,8 @@ class ExportSettings(SourceSettings):
     shrink: float = setting(0.0, "of what is cast, a fraction of its length", low=0, high=0.2)
     tabs: float = setting(0.0, "depth of clamping tabs at the driven faces of a run's body", unit="mm", low=0, high=200)
     hole: float = setting(4.0, "diameter of the holes in them", unit="mm", low=0.1, high=50)
+    label: str = setting("", 'engraved into the upper face of a plane body and of the coupon; "hash" is that of the design')
+    letters: float = setting(4.0, "height of its capitals", unit="mm", low=1, high=50)
     coupon: bool = setting(False, "also a dumbbell of ISO 37, type 2, to test the same print's material")
     prove: bool = setting(False, "slice it with PrusaSlicer and compare its layers with the outline")
 
@@ -62,6 +66,9 @@ def export_command(argv: Sequence[str]) -> int:
         if one not in FORMATS:
             raise unknown_name("value for --format", one, FORMATS)
     part, machine = part_of(name, settings, settings.tabs, settings.hole), machine_of(settings)
+    text = part.origin.split()[-1][:8] if settings.label == "hash" and part.origin else settings.label
+    if text:
+        part = engraved(part, text, settings.letters)
     checked = check(part, machine)
     refuse(checked.findings, f"{part.name} by {machine.name}")
     proof = _proven(part) if settings.prove else None
@@ -70,7 +77,10 @@ def export_command(argv: Sequence[str]) -> int:
     for one in formats:
         write(folder, one, part, settings.material, kerf, settings.shrink)
     if settings.coupon:
-        coupon(part.thickness, part.origin).surface.export(folder.file("coupon.stl"), file_type="stl")
+        piece = coupon(part.thickness, part.origin)
+        if text:
+            piece = engraved(piece, text, settings.letters)
+        piece.surface.export(folder.file("coupon.stl"), file_type="stl")
     told = {"part": part.name, "origin": part.origin, "process": dataclasses.asdict(machine), "measures": checked.measures}
     folder.write_json("print.json", {**told, "proof": dataclasses.asdict(proof) if proof else None})
     files = ", ".join(sorted(file.name for file in folder.path.iterdir()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,13 +29,16 @@ def with_tabs(part: Part, mesh: Mesh, points: Floats, scale: float, faces: Seque
         raise InputError(
             f"A tab of {depth:g} mm has no room for a hole of {hole:g} mm: make it deeper than {hole / 0.7:.3g} mm."
         )
-    outline, scaled = part.outline, scale * (points - points.min(axis=0))
+    outline, added, scaled = part.outline, list[shapely.Geometry](), scale * (points - points.min(axis=0))
     for face in faces:
         tab, holes = _tab(scaled, scaled[np.unique(mesh.facet(face))], face, depth, hole)
         outline = outline.union(tab).difference(shapely.union_all(holes))
+        added.append(tab.difference(shapely.union_all(holes)))
     if outline.geom_type != "Polygon":
         raise InputError(f"The tabs of {part.name} do not join it: {len(shapely.get_parts(outline))} pieces.")
-    return drawn_part(outline, part.thickness, part.name, part.origin)
+    low = np.array(outline.bounds[:2])
+    spare = shapely.transform(shapely.union_all(added), lambda places: places - low)
+    return dataclasses.replace(drawn_part(outline, part.thickness, part.name, part.origin), added=spare)
 
 
 def _tab(points: Floats, at: Floats, face: str, depth: float, hole: float) -> tuple[shapely.Polygon, list[shapely.Polygon]]:

@@ -10,6 +10,7 @@ import shapely
 import trimesh
 
 from mnnfem.errors import InputError, package_for
+from mnnfem.fabricate.part import DEEP as LETTERS_DEEP
 from mnnfem.fabricate.part import Part
 from mnnfem.mesh import Floats
 
@@ -45,8 +46,9 @@ class Mould:
 def mould(part: Part, shrink: float = 0.0) -> Mould:
     """The mould of a plane part from a material that shrinks by `shrink` (a fraction of every length) when it cures.
 
-    The parting plane is the part's upper face; pillars stand on the floor and meet the lid, without draft. The lid is filled
-    through the hole where the part is widest, and vented near its four corners. InputError for a body in space.
+    The parting plane is the part's upper face; pillars stand on the floor and meet the lid, without draft; letters reach down
+    from the lid. It is filled through the hole where the part is widest, and vented near its four corners. InputError for a
+    body in space.
     """
     if part.outline is None:
         raise InputError(f"{part.name} is a body in space: a mould of two parts is made of plane designs.")
@@ -56,22 +58,23 @@ def mould(part: Part, shrink: float = 0.0) -> Mould:
         )
     kit = package_for("Moulds", "manifold3d", "manifold3d")
     larger = 1 / (1 - shrink)
-    outline = shapely.simplify(shapely.transform(part.outline, lambda places: larger * places), STRAIGHT)
+    outline, text = (shapely.transform(one, lambda places: larger * places) for one in (part.outline, part.engraved))
+    outline = shapely.simplify(outline, STRAIGHT)
     top = FLOOR + larger * part.thickness
     low, high = np.array(outline.bounds[:2]) - WALL, np.array(outline.bounds[2:]) + WALL
     block, roof = _block(kit, low, high, 0.0, top), _block(kit, low, high, top, top + LID)
-    body = _drawn(kit, outline, FLOOR, top)
+    whole, letters = _drawn(kit, outline, FLOOR, top), _drawn(kit, text, top - larger * LETTERS_DEEP, top)
     keys = [(place, radius) for place, radius in zip(_keys(low, high), (KEY, KEY, KEY, OTHER_KEY), strict=True)]
     pegs = [_pin(kit, place, radius, top - DEEP, top) for place, radius in keys]
     sockets = [_pin(kit, place, radius + LOOSE, top - DEEP - LOOSE, top) for place, radius in keys]
-    holes = [_pin(kit, place, radius, top, top + LID) for place, radius in _holes(outline)]
-    lower = kit.Manifold.batch_boolean([block, body, *sockets], kit.OpType.Subtract)
+    holes = [_pin(kit, place, radius, top, top + LID) for place, radius in _holes(outline - text)]
+    lower = kit.Manifold.batch_boolean([block, whole, *sockets], kit.OpType.Subtract)
     lid = kit.Manifold.batch_boolean([roof, *holes], kit.OpType.Subtract)
-    upper = kit.Manifold.batch_boolean([lid, *pegs], kit.OpType.Add)
+    upper = kit.Manifold.batch_boolean([lid, letters, *pegs], kit.OpType.Add)
     room = [socket - peg for socket, peg in zip(sockets, pegs, strict=True)]
     spared = kit.Manifold.batch_boolean([*holes, *room], kit.OpType.Add)
     box = float(np.prod(high - low)) * (top + LID)
-    return Mould(_surface(lower), _surface(upper), _surface(body), _surface(spared), box)
+    return Mould(_surface(lower), _surface(upper), _surface(whole - letters), _surface(spared), box)
 
 
 def _keys(low: Floats, high: Floats) -> list[Floats]:
@@ -102,10 +105,12 @@ def _pin(kit: Any, place: Floats, radius: float, bottom: float, top: float) -> A
     return kit.Manifold.cylinder(top - bottom, radius, radius, ROUND).translate([*place, bottom])
 
 
-def _drawn(kit: Any, outline: shapely.Polygon, bottom: float, top: float) -> Any:
-    rings = [shapely.get_coordinates(ring)[:-1] for ring in (outline.exterior, *outline.interiors)]
-    figure = kit.CrossSection(rings, kit.FillRule.EvenOdd)
-    return kit.Manifold.extrude(figure, top - bottom).translate([0.0, 0.0, bottom])
+def _drawn(kit: Any, figure: shapely.Geometry, bottom: float, top: float) -> Any:
+    rings = [ring for polygon in shapely.get_parts(figure) for ring in (polygon.exterior, *polygon.interiors)]
+    if not rings:
+        return kit.Manifold()
+    plane = kit.CrossSection([shapely.get_coordinates(ring)[:-1] for ring in rings], kit.FillRule.EvenOdd)
+    return kit.Manifold.extrude(plane, top - bottom).translate([0.0, 0.0, bottom])
 
 
 def _surface(body: Any) -> trimesh.Trimesh:

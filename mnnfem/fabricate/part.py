@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import shapely
@@ -13,6 +13,8 @@ from mnnfem.fabricate.extrude import drawn_out, meshed
 from mnnfem.fabricate.mirrored import boundary_surface
 from mnnfem.mesh import Floats, Mesh, signed_measures
 
+DEEP = 0.6  # mm of letters
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -22,6 +24,8 @@ class Part:
     name      of the design;  origin  what it came from: for metadata
     volume    that of the simulated body, mm^3;  pores  through it (its genus);  size  (3,) mm: None where nothing says so
     outline   what a plane body was drawn out from, mm; None for other bodies
+    added     of the outline, what was not simulated, such as tabs
+    engraved  letters that are sunk into its upper face by `DEEP` mm, within the outline
     """
 
     surface: trimesh.Trimesh
@@ -31,11 +35,19 @@ class Part:
     pores: int | None = None
     size: Floats | None = None
     outline: shapely.Polygon | None = None
+    added: shapely.Geometry = field(default_factory=shapely.MultiPolygon)
+    engraved: shapely.MultiPolygon = field(default_factory=shapely.MultiPolygon)
 
     @property
     def thickness(self) -> float:
         """Along z, mm."""
         return float(np.ptp(np.asarray(self.surface.vertices)[:, 2]))
+
+    def figure(self, height: float) -> shapely.Geometry | None:
+        """What a plane body is at z = height mm; None for other bodies."""
+        if self.outline is None or height < self.thickness - DEEP:
+            return self.outline
+        return self.outline - self.engraved
 
 
 def plane_part(mesh: Mesh, points: Floats, thickness: float, name: str, scale: float = 1.0, origin: str = "") -> Part:

@@ -139,15 +139,15 @@ def _pictures(printed: Path) -> Iterator[Pixels]:
 
 def _compared(part: Part, pictures: Iterable[Pixels], side: float, layer: float) -> tuple[list[float], list[float]]:
     """Overlap of every layer with the wanted figure, and its area, mm^2."""
-    overlaps, areas, wanted = [], [], None
+    overlaps, areas, covered = [], [], None
+    wanted: Pixels = np.zeros(0, np.float32)
     low, size = part.surface.bounds[0], part.surface.extents
     shift = 0.5 * side - low[:2] - 0.5 * size[:2]
     for number, picture in enumerate(pictures):
-        if wanted is None or part.outline is None:
-            figure = part.outline
-            if figure is None:
-                figure = section(part.surface, float(low[2]) + (number + 0.5) * layer)
-            wanted = _cover(figure, shift, PIXELS / side)
+        above = (number + 0.5) * layer
+        figure = part.figure(above) or section(part.surface, float(low[2]) + above)
+        if figure is not covered:
+            covered, wanted = figure, _cover(figure, shift, PIXELS / side)
         joint = float(np.maximum(picture, wanted).sum())
         overlaps.append(float(np.minimum(picture, wanted).sum()) / joint if joint else 1.0)
         areas.append(float(picture.sum(dtype=np.float64)) * (side / PIXELS) ** 2)

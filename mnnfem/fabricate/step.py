@@ -14,7 +14,7 @@ import numpy as np
 import shapely
 
 from mnnfem.errors import InputError
-from mnnfem.fabricate.part import Part
+from mnnfem.fabricate.part import DEEP, Part
 from mnnfem.mesh import Ints, gmsh_model
 
 MOST = 5_000  # triangles of a body that is no prism: they take a minute
@@ -28,8 +28,10 @@ def write_step(path: Path, part: Part) -> None:
     InputError where a body in space has more than `MOST` triangles.
     """
     with gmsh_model("step"):
-        if part.outline is not None:
+        if part.outline is not None and part.engraved.is_empty:
             _prism(part.outline, part.thickness)
+        elif part.outline is not None:
+            _with_letters(part.outline, part.engraved, part.thickness)
         elif len(part.surface.faces) > MOST:
             raise InputError(f"STEP of {len(part.surface.faces):,} triangles is left out, as more than {MOST:,} are too slow.")
         else:
@@ -68,12 +70,45 @@ def _silent() -> Iterator[None]:
 
 
 def _prism(outline: shapely.Polygon, thickness: float) -> None:
-    loops = []
-    for ring in (outline.exterior, *outline.interiors):
-        corners = [gmsh.model.occ.addPoint(x, y, 0.0) for x, y in shapely.get_coordinates(ring)[:-1]]
-        ends = zip(corners, [*corners[1:], corners[0]], strict=True)
-        loops.append(gmsh.model.occ.addCurveLoop([gmsh.model.occ.addLine(a, b) for a, b in ends]))
+    loops = [_loop(_points(ring, 0.0))[1] for ring in (outline.exterior, *outline.interiors)]
     gmsh.model.occ.extrude([(2, gmsh.model.occ.addPlaneSurface(loops))], 0.0, 0.0, thickness)
+
+
+def _points(ring: shapely.LinearRing, height: float) -> list[int]:
+    """The corners of a ring at z = height mm, all rings in one sense: gmsh turns holes itself."""
+    return [gmsh.model.occ.addPoint(x, y, height) for x, y in shapely.get_coordinates(ring)[:: 1 if ring.is_ccw else -1][:-1]]
+
+
+def _loop(points: list[int]) -> tuple[list[int], int]:
+    """The lines around, and their loop."""
+    lines = [gmsh.model.occ.addLine(a, b) for a, b in zip(points, [*points[1:], points[0]], strict=True)]
+    return lines, gmsh.model.occ.addCurveLoop(lines)
+
+
+def _with_letters(outline: shapely.Polygon, engraved: shapely.MultiPolygon, thickness: float) -> None:
+    """Face by face, as booleans take minutes here: both ends, the walls, and of each letter walls, floor and islands."""
+    sunk = thickness - DEEP
+    outer = [_walls(ring, 0.0, thickness) for ring in (outline.exterior, *outline.interiors)]
+    letters = [[_walls(ring, sunk, thickness) for ring in (one.exterior, *one.interiors)] for one in engraved.geoms]
+    top = [high for _, high, _ in outer] + [rings[0][1] for rings in letters]
+    loops = [[low for low, _, _ in outer], top]
+    for rings in letters:
+        loops += [[low for low, _, _ in rings], *([high] for _, high, _ in rings[1:])]
+    sides = [side for rings in (outer, *letters) for _, _, walls in rings for side in walls]
+    sides += [gmsh.model.occ.addPlaneSurface(one) for one in loops]
+    gmsh.model.occ.addVolume([gmsh.model.occ.addSurfaceLoop(sides)])
+
+
+def _walls(ring: shapely.LinearRing, bottom: float, top: float) -> tuple[int, int, list[int]]:
+    """The loops of a ring at both heights, and the plane faces between them."""
+    low, high = (_points(ring, z) for z in (bottom, top))
+    (below, low_loop), (above, high_loop) = _loop(low), _loop(high)
+    up = [gmsh.model.occ.addLine(a, b) for a, b in zip(low, high, strict=True)]
+    walls = [
+        gmsh.model.occ.addPlaneSurface([gmsh.model.occ.addCurveLoop([a, after, -b, -before])])
+        for a, b, before, after in zip(below, above, up, [*up[1:], up[0]], strict=True)
+    ]
+    return low_loop, high_loop, walls
 
 
 def _faceted(part: Part) -> None:
