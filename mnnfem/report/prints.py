@@ -8,6 +8,7 @@ from mnnfem.fabricate.check import check
 from mnnfem.fabricate.part import Part, plane_part
 from mnnfem.fabricate.process import PROCESSES
 from mnnfem.fabricate.reading import read_part
+from mnnfem.fabricate.source import SourceSettings, part_of
 from mnnfem.report.folder import Left
 from mnnfem.report.opened import Opened
 from mnnfem.report.tables import Cell, Section, Table, html
@@ -16,8 +17,6 @@ from mnnfem.report.tables import Cell, Section, Table, html
 def prints_section(left: Left, known: Opened) -> Section:
     """Whether the body can be made, by each process."""
     part = _part(left, known)
-    if part is None:
-        return Section("prints", "Print checks", "")
     rows: list[list[Cell]] = []
     faults, size = [], ""
     for process in PROCESSES.values():
@@ -40,12 +39,10 @@ def prints_section(left: Left, known: Opened) -> Section:
     return Section("prints", "Print checks", table + (told if faults else ""))
 
 
-def _part(left: Left, known: Opened) -> Part | None:
+def _part(left: Left, known: Opened) -> Part:
+    """The design of the checkpoint, or what the run has left as STL. InputError where it has left neither."""
     if known.design:
         design = known.design
         return plane_part(design.mesh, design.points, design.thickness, design.workflow)
     file = next(iter(sorted(left.path.glob("*.stl"))), None)
-    if file is None:
-        left.missing.append("With no design and no STL file there are no print checks.")
-        return None
-    return read_part(file)
+    return read_part(file) if file else part_of(str(left.path), SourceSettings())

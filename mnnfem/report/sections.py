@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from html import escape
 
@@ -176,8 +177,9 @@ def command_section(left: Left) -> Section:
         _, command = options(left.workflow, left.settings)
     except InputError:
         return Section("again", "Run it again", "")
-    note = "The same on any number of ranks under mpirun, at the same number of ranks per sample."
-    lines = f'<pre><code>{escape(command)}</code></pre><p class="note">{note}</p>'
+    again = f"./run mnnfem rerun {shlex.quote(str(left.path))}"
+    note = "repeats the run and says whether it ends with the same weights, bit for bit; on any number of ranks under mpirun."
+    lines = f'<pre><code>{escape(command)}</code></pre><p class="note"><code>{escape(again)}</code> {note}</p>'
     return Section("again", "Run it again", lines)
 
 
