@@ -69,7 +69,7 @@ def _run(
     names = (FROZEN,) if settings.frozen_geometry else (LEARNED, FROZEN)
     arms = {}
     for name in names:
-        arms[name] = train_arm(name, experiment, settings, makers, heldout, limits, progress)
+        arms[name] = train_arm(name, experiment, settings, makers, heldout, progress, limits)
         if name == names[0]:
             state = {"task": task.name, "iteration": settings.iterations, "seed": settings.seed}
             checkpoint.save(folder, arms[name].model, state)
@@ -100,8 +100,8 @@ def train_arm(
     settings: Settings,
     makers: Makers,
     heldout: torch.Tensor,
-    limits: Makeable | None,
     progress: Progress,
+    limits: Makeable | None = None,
 ) -> Arm:
     """Train one arm from the same seeds, with a line of metrics per step and a progress bar.
 

@@ -52,7 +52,7 @@ def _run(display: Display, settings: ShowSettings, limits: Makeable | None, prog
     start = begin(display, settings, body, progress)
     arms = {}
     for name in (FROZEN,) if settings.frozen_geometry else (LEARNED, FROZEN):
-        arms[name] = train_display(name, display, settings, start, makers, limits, progress)
+        arms[name] = train_display(name, display, settings, start, makers, progress, limits)
         if len(arms) == 1:
             state = {"task": Show.name, "seed": settings.seed, "controls": arms[name].controls.tolist()}
             checkpoint.save(folder, arms[name].model, state)

@@ -75,8 +75,8 @@ def train_display(
     settings: ShowSettings,
     start: Start,
     makers: Makers,
-    limits: Limits | None,
     progress: Progress,
+    limits: Limits | None = None,
 ) -> Arm:
     """Train one arm: controls, colours and radii for the ten digits, then a network with all of these for images; test it."""
     began, frozen = time.perf_counter(), name == FROZEN
