@@ -79,13 +79,13 @@ def test_a_run_goes_on_when_its_time_is_over_and_ends_with_the_same_weights(clus
 
 
 def test_an_array_of_four_runs(cluster: Cluster, tmp_path: Path) -> None:
-    (tmp_path / "sweep.toml").write_text("[product]\nseed = [0, 1]\nreach = [5, 10]\n")
+    (tmp_path / "sweep.toml").write_text("[product]\nseed = [0, 1]\nbound = [30, 40]\n")
     out = tmp_path / "runs"
     sweep = ["--array", str(tmp_path / "sweep.toml"), "--out", str(out)]
     jobs = cluster.ended(cluster.submit("translation", "--iterations", "2", *SMALL, *sweep))
     assert [job["JobState"] for job in jobs] == ["COMPLETED"] * 4
     told = [json.loads((out / str(number) / "settings.json").read_text()) for number in range(4)]
-    assert [(one["seed"], one["reach"]) for one in told] == [(0, 5), (0, 10), (1, 5), (1, 10)]
+    assert [(one["seed"], one["bound"]) for one in told] == [(0, 30), (0, 40), (1, 30), (1, 40)]
     assert len({weights(out / str(number)) for number in range(4)}) == 4
 
 
