@@ -26,6 +26,7 @@ from mnnfem.report.frames import Frames, boundary_edges, read_frames
 from mnnfem.report.page import report
 from mnnfem.report.scene import STEPS16, Overlay, Scene, Shade, packed, shades_of
 from mnnfem.report.skin import seen
+from mnnfem.report.tables import flattened
 from mnnfem.report.words import described, options
 from mnnfem.settings import parse
 from workflows import translation
@@ -292,3 +293,16 @@ def test_runs_beside_each_other(run: Path, tmp_path: Path, capsys: pytest.Captur
         command(["compare", folders[0]])
     with pytest.raises(InputError, match="named twice"):
         command(["compare", folders[0], folders[0]])
+
+
+def test_a_result_becomes_rows_however_deep_it_is() -> None:
+    result = {"loss": 0.5, "splits": [[1, 2], [3, 4]], "arms": [{"name": "a", "ports": []}, {"name": "b"}], "words": ["x", "y"]}
+    assert flattened(result) == [
+        ("loss", 0.5),
+        ("splits 1", "1, 2"),
+        ("splits 2", "3, 4"),
+        ("arms 1: name", "a"),
+        ("arms 1: ports", "none"),
+        ("arms 2: name", "b"),
+        ("words", "x, y"),
+    ]

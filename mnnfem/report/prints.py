@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+from mnnfem.designs import kept_designs
+from mnnfem.errors import InputError
 from mnnfem.fabricate.check import check
 from mnnfem.fabricate.part import Part, plane_part
 from mnnfem.fabricate.process import PROCESSES
@@ -45,4 +47,8 @@ def _part(left: Left, known: Opened) -> Part:
         design = known.design
         return plane_part(design.mesh, design.points, design.thickness, design.workflow)
     file = next(iter(sorted(left.path.glob("*.stl"))), None)
-    return read_part(file) if file else part_of(str(left.path), SourceSettings())
+    if file:
+        return read_part(file)
+    if kept_designs(left.path):
+        return part_of(str(left.path), SourceSettings())
+    raise InputError("the run has left neither a design nor an STL file.")

@@ -100,6 +100,6 @@ def flattened(content: Mapping[str, Any], before: str = "") -> list[tuple[str, C
 
 
 def _of_list(name: str, values: list[Any]) -> list[tuple[str, Cell]]:
-    if all(isinstance(value, Mapping) for value in values):
-        return [row for number, value in enumerate(values, start=1) for row in flattened(value, f"{name} {number}: ")]
+    if values and all(isinstance(value, Mapping | list) for value in values):
+        return flattened({f"{name} {number}": value for number, value in enumerate(values, start=1)})
     return [(name, ", ".join(map(told, values)) or "none")]
