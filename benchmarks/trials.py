@@ -19,6 +19,7 @@ from mnnfem.guess.classical import Guess
 from mnnfem.mesh import Floats
 
 COLD = "cold"
+UNSEEN = 2026  # seed of the members on trial, fixed before any training
 SAME = 1e-6  # of an energy: higher ones are those of other branches
 
 

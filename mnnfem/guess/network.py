@@ -76,7 +76,7 @@ class CellNetwork(torch.nn.Module):
         radii = len(family.geometry.parameters) // len(family.porous)
         self.output, self.porous = Output(reference), list(family.porous)
         low, high = family.radii
-        self.centre, self.half, self.reach = 0.5 * (low + high), 0.5 * (high - low), family.reach
+        self.centre, self.spread, self.reach = 0.5 * (low + high), 0.5 * (high - low), family.reach
         self.first = torch.nn.Linear(radii + controls, channels)
         self.place = torch.nn.Parameter(0.5 * torch.randn(cells, channels, generator=generator))
         self.mixing = torch.nn.Parameter(torch.randn(size.layers, GROUPS, cells, cells, generator=generator) / cells**0.5)
@@ -89,7 +89,7 @@ class CellNetwork(torch.nn.Module):
     def forward(self, designs: torch.Tensor, controls: torch.Tensor) -> torch.Tensor:
         """The displacements, to that precision also those that are prescribed."""
         kind = self.place.dtype
-        pores, pushed = ((designs - self.centre) / self.half).to(kind), (controls / self.reach).to(kind)
+        pores, pushed = ((designs - self.centre) / self.spread).to(kind), (controls / self.reach).to(kind)
         count, cells = len(designs), len(self.place)
         radii = pores.new_zeros(count, cells, pores.shape[1] // len(self.porous))
         radii[:, self.porous] = pores.view(count, len(self.porous), -1)
