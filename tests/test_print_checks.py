@@ -143,3 +143,14 @@ def test_a_process_of_ones_own(tmp_path, part: Part) -> None:  # type: ignore[no
         process("sla2")
     with pytest.raises(InputError, match="like 250x210x200; got '250x210'"):
         bed_of("250x210")
+
+
+def test_a_neck_is_found_where_a_pore_is_lost_at_the_same_width_and_before_an_end_that_is_as_narrow() -> None:
+    """As many pieces as before are no proof that nothing broke."""
+    neck = shapely.union_all(
+        [shapely.Point(12, 10).buffer(5), shapely.box(12, 8.05, 22, 11.95), shapely.Point(22, 10).buffer(2.05)]
+    )
+    lost = shapely.Point(32, 10).buffer(1.9)
+    found = too_near(shapely.box(0, 0, 40, 20).difference(shapely.union_all([neck, lost])), 4.0)
+    assert sorted(round(one.value, 1) for one in found) == [3.8, 3.9]
+    assert sorted(round(float(one.place[0])) for one in found)[1] == 32

@@ -21,7 +21,7 @@ from mnnfem.geometry import Geometry
 from mnnfem.mesh import Floats, Ints
 
 ROUNDS = 20  # in which walls, pores and gaps are widened, each round from the last one's design
-INSIDE = 0.005  # of a limit: how much wider than that they are made, so that not every step is too narrow again
+INSIDE = 0.005  # of a limit: how much wider than that they are made, the more the later the round
 HALVINGS = 12  # of the way back to the start design, where rounds do not help
 OPPOSITE = -0.5  # cosine: two sides of a wall face each other
 
@@ -64,19 +64,16 @@ class Makeable:
         It is the given one if that is so. In each round the widths d_i that the checks find too small are made linear in the
         design x, and
 
-            min |(x' - x) / (upper - lower)|^2   with   d_i + dd_i/dx (x' - x) >= (1 + INSIDE) limit_i,   lower <= x' <= upper
+            min |(x' - x) / (upper - lower)|^2   with   d_i + dd_i/dx (x' - x) >= (1 + k INSIDE) limit_i,   lower <= x' <= upper
 
-        is solved. Where that does not lead to an end, it is the design nearest to x on the way to it from the start design.
+        is solved in round k. Where that does not end, it is the design nearest to x on the way to it from the start design.
         """
         now = design.detach().clone()
-        for _ in range(ROUNDS):
+        for k in range(1, ROUNDS + 1):
             narrow = self._narrow(geometry, now)
             if not len(narrow):
                 return now
-            moved = narrow.widened(geometry, now)
-            if torch.equal(moved, now):
-                break
-            now = moved
+            now = narrow.widened(geometry, now, 1 + k * INSIDE)
         return self._on_the_way(geometry, design.detach())
 
     def _on_the_way(self, geometry: Geometry, design: torch.Tensor) -> torch.Tensor:
@@ -116,16 +113,16 @@ class Narrow:
         return len(self.across) + len(self.pores)
 
     @torch.enable_grad()  # type: ignore[untyped-decorator]
-    def widened(self, geometry: Geometry, design: torch.Tensor) -> torch.Tensor:
-        """The nearest design (p,) at which these places are wide enough as far as lengths are linear in it."""
+    def widened(self, geometry: Geometry, design: torch.Tensor, wide: float) -> torch.Tensor:
+        """The nearest design (p,) at which these places are `wide` times their limits, as far as lengths are linear in it."""
         leaf = design.clone().requires_grad_()
-        lengths, wanted = self._lengths(geometry, leaf)
+        lengths, limits = self._lengths(geometry, leaf)
         slopes = [torch.autograd.grad(length, leaf, retain_graph=True)[0].numpy() for length in lengths]
         box = geometry.parameters
         span = box.upper - box.lower
         step = nearest_step(
             np.reshape(slopes, (-1, len(span))) * span,
-            wanted - lengths.detach().numpy(),
+            wide * limits - lengths.detach().numpy(),
             (box.lower - design.numpy()) / np.where(span > 0, span, 1.0),
             (box.upper - design.numpy()) / np.where(span > 0, span, 1.0),
         )
@@ -134,10 +131,10 @@ class Narrow:
         return moved
 
     def _lengths(self, geometry: Geometry, design: torch.Tensor) -> tuple[torch.Tensor, Floats]:
-        """Lengths (k,) mm that are to be longer, between fixed places on edges of the boundary, and how long."""
+        """Lengths (k,) mm that are to be longer, between fixed places on edges of the boundary, and their limits."""
         points, edges = geometry.points(design), geometry.mesh.boundary()
         corners = points[torch.from_numpy(edges)]
-        at, wanted = corners.detach().numpy() - self.low, []
+        at, limits = corners.detach().numpy() - self.low, []
         ends: list[torch.Tensor] = []
         for width, limit in self.across:
             share, foot = _feet(at, width.place)
@@ -148,15 +145,15 @@ class Narrow:
             if len(facing):
                 second = int(facing[distance[facing].argmin()])
                 ends.append(_along(corners, first, share) - _along(corners, second, share))
-                wanted.append(limit)
+                limits.append(limit)
         for width, limit in self.pores:
             share, foot = _feet(at, width.place)
             distance = np.linalg.norm(foot - width.place, axis=1)
             for near in np.flatnonzero(distance < 0.5 * (1 + 2 * INSIDE) * limit):
                 ends.append(_along(corners, int(near), share) - torch.from_numpy(width.place + self.low))
-                wanted.append(0.5 * limit)
+                limits.append(0.5 * limit)
         lengths = torch.stack(ends).norm(dim=1) if ends else points.new_zeros(0)
-        return lengths, (1 + INSIDE) * np.array(wanted)
+        return lengths, np.array(limits)
 
 
 def made_sentences(result: Mapping[str, Any]) -> list[str]:

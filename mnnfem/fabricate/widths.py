@@ -134,6 +134,9 @@ def _places(region: _Region, limit: float, soon: bool = False) -> list[Width]:
             far = all(np.linalg.norm(width.place - one.place) > limit for one in found)
             if far and width.value <= 1.002 * limit + EXACT:
                 found.append(width)
+    for width in _saddles(region.figure, first.kept):
+        if all(np.linalg.norm(width.place - one.place) > limit for one in found):
+            found.append(width)
     return sorted(found, key=lambda width: width.value) or [_disc(max(_parts(region.figure), key=lambda part: part.area))]
 
 
@@ -141,26 +144,30 @@ def _places(region: _Region, limit: float, soon: bool = False) -> list[Width]:
 class _Opened:
     """What a disc reaches that goes wherever the eroded region is, and what not.
 
-    breaks   the region falls apart, or loses a hole, a part, or what ends free
+    breaks   a part of the region falls apart or is lost, or loses a hole or what ends free
+    kept     what is left of each part when it is eroded
     lost     pieces that it does not reach, corners left out;  free  those that are long and end free
     """
 
     breaks: bool
+    kept: list[list[shapely.Polygon]]
     reached: shapely.Geometry
     lost: list[shapely.Polygon]
     free: list[shapely.Polygon]
 
 
 def _opened(region: _Region, width: float) -> _Opened:
-    eroded = region.figure.buffer(-0.5 * width, quad_segs=ROUND)
-    reached = eroded.buffer(0.501 * width, quad_segs=ROUND)
-    pieces, kept, before = np.array(_parts(region.figure.difference(reached))), _parts(eroded), _parts(region.figure)
+    before = _parts(region.figure)
+    kept = [_parts(part.buffer(-0.5 * width, quad_segs=ROUND)) for part in before]
+    reached = shapely.MultiPolygon([one for parts in kept for one in parts]).buffer(0.501 * width, quad_segs=ROUND)
+    pieces = np.array(_parts(region.figure.difference(reached)))
     shapely.prepare(reached)
     corners, piece = shapely.get_coordinates(shapely.segmentize(pieces, 0.25 * width), return_index=True)
     out = ~shapely.dwithin(reached, shapely.points(corners), 0.5 * STUB * width)
     lost = list(pieces[np.unique(piece[out])]) if len(pieces) else []
     free = [one for one in lost if _ends_free(one, reached, region.points)]
-    return _Opened(bool(free) or len(kept) != len(before) or _holes(kept) != _holes(before), reached, lost, free)
+    whole = all(len(now) == 1 and len(now[0].interiors) == len(was.interiors) for now, was in zip(kept, before, strict=True))
+    return _Opened(bool(free) or not whole, kept, reached, lost, free)
 
 
 def _ends_free(piece: shapely.Polygon, reached: shapely.Geometry, points: bool) -> bool:
@@ -172,6 +179,16 @@ def _ends_free(piece: shapely.Polygon, reached: shapely.Geometry, points: bool) 
 def _necks(opened: _Opened, width: float) -> list[shapely.Polygon]:
     """Pieces between two places that the disc reaches, and parts that it does not reach at all."""
     return [one for one in opened.lost if len(_parts(one.buffer(0.01 * width).intersection(opened.reached))) != 1]
+
+
+def _saddles(region: shapely.Geometry, kept: list[list[shapely.Polygon]]) -> list[Width]:
+    """Between pieces into which a part falls: also necks that a disc nearly passes, before an end that is as narrow."""
+    found = []
+    for pieces in kept:
+        for number, piece in enumerate(pieces[1:], start=1):
+            between = shapely.get_coordinates(shapely.shortest_line(piece, shapely.MultiPolygon(pieces[:number]))).mean(axis=0)
+            found.append(Width(2 * float(region.boundary.distance(shapely.Point(between))), between))
+    return found
 
 
 def _width(region: shapely.Geometry, piece: shapely.Polygon) -> Width:
@@ -192,10 +209,6 @@ def _lines(walls: shapely.Geometry) -> list[shapely.LineString]:
 
 def _parts(region: shapely.Geometry) -> list[shapely.Polygon]:
     return [part for part in shapely.get_parts(region) if part.geom_type == "Polygon" and not part.is_empty]
-
-
-def _holes(parts: list[shapely.Polygon]) -> int:
-    return sum(len(part.interiors) for part in parts)
 
 
 def _radius(part: shapely.Polygon) -> float:
