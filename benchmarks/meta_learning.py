@@ -1,0 +1,143 @@
+"""MAML and LEAP on the regression of sinusoids: 10 points of an unseen sinusoid, then how far is the field from it?
+
+    meta_learning.py [--json FILE]
+
+    task    y = A sin(x + p), A in U(0.1, 5), p in U(0, pi), x in U(-5, 5) (Finn et al., ICML 2017, section 5.1)
+    joint   the same network trained on all sinusoids as one, then adapted by as many steps at the best of several rates
+    bars    after MAML's steps at most a tenth of the joint network's error, LEAP's at most a half
+
+Errors are mean squares over 400 unseen sinusoids, three seeds; the median over the seeds counts.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from functools import partial
+from statistics import median
+
+import torch
+
+from benchmarks.report import bench_main
+from mnnfem.metapde.leap import Leap
+from mnnfem.metapde.maml import Maml
+from mnnfem.metapde.objective import Field, Parameters, Sample
+from mnnfem.metapde.siren import Siren
+
+SHOTS, STEPS, LEAP_STEPS, TASKS, META_STEPS, SEEDS = 10, 5, 20, 25, 1000, 3
+UNSEEN, DENSE = 400, 100
+RATES = (0.003, 0.01, 0.03, 0.1)  # of the joint network's adaptation: the best counts
+BARS = {"MAML / joint": 0.1, "MAML, first order / joint": 0.1, "LEAP / joint": 0.5}
+
+
+def squares(field: Field, sample: Sample) -> torch.Tensor:
+    """Mean square of what is missing."""
+    return (field(sample["x"]) - sample["y"]).square().mean()
+
+
+def sinusoids(count: int, shape: tuple[int, ...], generator: torch.Generator) -> tuple[Sample, Sample]:
+    """Points of `count` sinusoids, (count, *shape, 1), and other points of the same ones, (count, DENSE, 1)."""
+
+    def uniform(low: float, high: float, *size: int) -> torch.Tensor:
+        return low + (high - low) * torch.rand(*size, generator=generator, dtype=torch.float64)
+
+    amplitude, phase = uniform(0.1, 5, count), uniform(0, math.pi, count)
+
+    def points(*size: int) -> Sample:
+        x = uniform(-5, 5, count, *size, 1)
+        own = (count, *[1] * (len(size) + 1))
+        return {"x": x / 5, "y": amplitude.reshape(own) * torch.sin(x + phase.reshape(own))}
+
+    return points(*shape), points(DENSE)
+
+
+def shots(steps: int, count: int, generator: torch.Generator) -> tuple[Sample, Sample]:
+    """The same SHOTS points in every step, and others to test with."""
+    few, dense = sinusoids(count, (SHOTS,), generator)
+    return {name: one[:, None].expand(-1, steps, -1, -1) for name, one in few.items()}, dense
+
+
+def error(field: torch.nn.Module, found: Parameters, dense: Sample) -> float:
+    """Mean square over the instances of parameters (instances, ...)."""
+
+    def one(parameters: Parameters, sample: Sample) -> torch.Tensor:
+        return squares(partial(torch.func.functional_call, field, parameters), sample)
+
+    return float(torch.func.vmap(one)(found, dense).mean())
+
+
+def field_of(seed: int) -> Siren:
+    """The network that all methods train."""
+    return Siren(1, 1, (40, 40), torch.Generator().manual_seed(seed))
+
+
+def maml(seed: int, first_order: bool) -> float:
+    """The error after MAML's steps."""
+    generator = torch.Generator().manual_seed(seed)
+    learner = Maml(field_of(seed), squares, STEPS, 0.01, first_order)
+    _optimised(learner.parameters(), lambda: learner.meta_loss(*shots(STEPS, TASKS, generator)).backward())
+    few, dense = shots(STEPS, UNSEEN, torch.Generator().manual_seed(2026))
+    found = torch.func.vmap(learner.adapted)(few)
+    return error(learner.field, {name: one.detach() for name, one in found.items()}, dense)
+
+
+def leap(seed: int) -> float:
+    """The error after LEAP's steps."""
+    generator = torch.Generator().manual_seed(seed)
+    learner = Leap(field_of(seed), squares, LEAP_STEPS, partial(torch.optim.Adam, lr=0.01))
+    _optimised(learner.field.parameters(), lambda: learner.meta_backward(shots(LEAP_STEPS + 1, TASKS, generator)[0]))
+    few, dense = shots(LEAP_STEPS + 1, UNSEEN, torch.Generator().manual_seed(2026))
+    return error(learner.field, learner.adapted(few), dense)
+
+
+def joint(seed: int) -> float:
+    """The error after as many steps from a network that was trained on all sinusoids at once."""
+    generator, field = torch.Generator().manual_seed(seed), field_of(seed)
+
+    def backward() -> None:
+        few, _ = sinusoids(TASKS, (SHOTS,), generator)
+        squares(field, {name: one.flatten(0, 1) for name, one in few.items()}).backward()
+
+    _optimised(field.parameters(), backward)
+    few, dense = shots(LEAP_STEPS + 1, UNSEEN, torch.Generator().manual_seed(2026))
+    tried = [(torch.optim.SGD, STEPS), (torch.optim.Adam, LEAP_STEPS)]
+    found = [Leap(field, squares, steps, partial(kind, lr=rate)).adapted(few) for kind, steps in tried for rate in RATES]
+    return min(error(field, one, dense) for one in found)
+
+
+def _optimised(parameters, backward) -> None:  # type: ignore[no-untyped-def]
+    """Adam over META_STEPS gradients, its rate decaying along a cosine."""
+    optimiser = torch.optim.Adam(list(parameters), lr=3e-3)
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, META_STEPS)
+    for _ in range(META_STEPS):
+        optimiser.zero_grad()
+        backward()
+        optimiser.step()
+        decay.step()
+
+
+METHODS = {
+    "joint": joint,
+    "MAML": partial(maml, first_order=False),
+    "MAML, first order": partial(maml, first_order=True),
+    "LEAP": leap,
+}
+
+
+def measure() -> tuple[dict[str, float], list[str]]:
+    """Figures by name, and the bars missed."""
+    torch.set_num_threads(1)
+    figures: dict[str, float] = {}
+    for name, method in METHODS.items():
+        began = time.perf_counter()
+        errors = [method(seed) for seed in range(SEEDS)]
+        print(f"... {name}: {', '.join(f'{one:.4f}' for one in errors)}", file=sys.stderr, flush=True)
+        figures |= {f"{name}: error": median(errors), f"{name}: worst": max(errors)}
+        figures[f"{name}: seconds a seed"] = (time.perf_counter() - began) / SEEDS
+        figures[f"{name} / joint"] = figures[f"{name}: error"] / figures["joint: error"]
+    return figures, [f"{name} {figures[name]:.3g}, wanted at most {bar}" for name, bar in BARS.items() if figures[name] > bar]
+
+
+if __name__ == "__main__":
+    bench_main(__doc__ or "", measure)
