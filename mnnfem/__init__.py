@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 __version__ = "0.1.0"
+ALONE = "mnnfem.metapde.train"  # the one program that needs torch alone: it runs on machines that have no more
 
 
 def unusable(sentence: str) -> NoReturn:
@@ -20,7 +21,7 @@ def unusable(sentence: str) -> NoReturn:
     raise ImportError(sentence)
 
 
-if find_spec("dolfinx") is None:
+if find_spec("dolfinx") is None and ALONE not in sys.orig_argv:
     unusable(
         "mnnfem needs dolfinx >= 0.9, which this Python does not have and pip cannot give: prefix the command with ./run, "
         "which builds the environment, or use conda (environment.yml), Debian >= 13 (apt install python3-dolfinx-real) or "

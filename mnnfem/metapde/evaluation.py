@@ -1,0 +1,68 @@
+"""How far solutions by a learned basis are from the truth, and what they cost."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from mnnfem.mesh import Floats
+from mnnfem.metapde.basis import Basis
+
+
+@dataclass(frozen=True, eq=False)
+class Guess:
+    """A solution after some steps: values (n,), and the seconds until they were there."""
+
+    values: Floats
+    seconds: float
+
+
+def solved(basis: Basis, instance: Floats, places: Floats, steps: int, points: int, seed: int) -> list[Guess]:
+    """Solutions of an instance (p,) at places (n, d) after 0, 1, ... steps on `points` random points."""
+    began, guesses, evaluating = time.perf_counter(), list[Guess](), 0.0
+    device = basis.trunk.start.weight.device
+    told, at = (torch.from_numpy(one)[None].to(device) for one in (instance, places))
+    chosen = basis.problem.points(told, points, torch.Generator(device=device).manual_seed(seed))
+    for z in basis.path(told, chosen, steps):
+        reached = time.perf_counter()
+        values = basis.values(told, z, at)[0].double().cpu().numpy()
+        evaluated = time.perf_counter()
+        guesses.append(Guess(values, evaluated - began - evaluating))
+        evaluating += evaluated - reached
+    return guesses
+
+
+@dataclass(frozen=True)
+class Row:
+    """A way to solve, over all instances: what is printed of its errors, in shares, and its seconds."""
+
+    name: str
+    errors: Floats
+    seconds: Floats
+    slopes: Floats | None = None  # errors in the H1 seminorm
+
+    @property
+    def median(self) -> float:
+        """Of the errors."""
+        return float(np.median(self.errors))
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """By name, for a result."""
+        found = {"median": self.median, "p95": float(np.percentile(self.errors, 95)), "worst": float(self.errors.max())}
+        found["seconds"] = float(np.median(self.seconds))
+        if self.slopes is not None:
+            found |= {"h1 median": float(np.median(self.slopes)), "h1 p95": float(np.percentile(self.slopes, 95))}
+        return {f"{self.name}: {name}": value for name, value in found.items()}
+
+    @property
+    def sentence(self) -> str:
+        """One line."""
+        of = self.figures
+        said = f"{self.name}: relative L2 error {of[f'{self.name}: median']:.2%}, 95th percentile {of[f'{self.name}: p95']:.2%}"
+        if self.slopes is not None:
+            said += f", H1 {of[f'{self.name}: h1 median']:.2%} and {of[f'{self.name}: h1 p95']:.2%}"
+        return f"{said}; {1000 * of[f'{self.name}: seconds']:.1f} ms"

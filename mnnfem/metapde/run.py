@@ -1,0 +1,65 @@
+"""What the workflows of learned bases share: settings, a basis learned or read, rows told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mnnfem.mesh import Floats
+from mnnfem.metapde.basis import Basis
+from mnnfem.metapde.evaluation import Row
+from mnnfem.metapde.problems import Size, problem
+from mnnfem.metapde.train import MOST, device_of, trained
+from mnnfem.metapde.training import Regime
+from mnnfem.metapde.weights import KINDS, Origin, load
+from mnnfem.run import Run, RunSettings
+from mnnfem.settings import setting
+
+HELD_OUT = 2026  # seed of the unseen instances, whatever the training's
+
+
+@dataclass(frozen=True)
+class LearnedSettings(RunSettings):
+    weights: str = setting("", "file of a learned basis to judge, instead of a training")
+    minutes: float = setting(5.0, "of the training", unit="minutes", low=0.001, high=1000)
+    iterations: int = setting(MOST, "of the training, at most", low=1)
+    batch: int = setting(8, "instances of a step", low=1, high=4096)
+    points: int = setting(256, "random points of an instance in a step", low=16, high=65536)
+    rate: float = setting(2e-3, "Adam's at the start", low=1e-6, high=1)
+    width: int = setting(64, "functions in the basis", low=4, high=1024)
+    depth: int = setting(3, "layers of the network that makes them", low=1, high=16)
+    newton: int = setting(2, "Gauss-Newton steps that it is learned for", low=1, high=10)
+    dtype: str = setting("float32", "numbers of the network", choices=tuple(KINDS))
+    device: str = setting("auto", "where torch computes; auto is a GPU where there is one", choices=("auto", "cpu", "cuda"))
+    instances: int = setting(100, "unseen instances to judge by", low=1, high=10000)
+    judged: int = setting(1024, "random points at which an unseen instance is solved", low=16, high=65536)
+
+
+def unseen(name: str, settings: LearnedSettings) -> Floats:
+    """Instances (count, p) of a problem to judge by."""
+    found: Floats = problem(name).draw(settings.instances, torch.Generator().manual_seed(HELD_OUT)).numpy()
+    return found
+
+
+def basis_for(name: str, run: Run, settings: LearnedSettings) -> tuple[Basis, Origin]:
+    """The basis in the settings' file, or one that is learned now and kept in the run's folder."""
+    file = Path(settings.weights) if settings.weights else run.folder.file("checkpoint/basis.safetensors")
+    device = device_of(settings.device)
+    if not settings.weights:
+        size = Size(settings.width, settings.depth, settings.newton)
+        regime = Regime(settings.batch, settings.points, settings.rate, settings.minutes, settings.iterations)
+        trained(Origin(name, size, settings.seed, settings.dtype), regime, device, file)
+    basis, origin = load(file, name)
+    figures = {"training steps": origin.steps, "training seconds": origin.seconds, "training device": origin.device}
+    told = f"{origin.size.width} functions learned in {origin.steps} steps, {origin.seconds:.0f} s on {origin.device}"
+    run.tell(told, figures, {})
+    return basis.to(device), origin
+
+
+def tell_rows(run: Run, rows: Sequence[Row], bars: dict[str, dict[str, bool]]) -> None:
+    """A line for each; bars by the names of the rows."""
+    for row in rows:
+        run.tell(row.sentence, row.figures, bars.get(row.name, {}))

@@ -1,0 +1,249 @@
+"""Learned bases: jets, problems against exact solutions, Gauss-Newton steps, training, files."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mnnfem.errors import InputError
+from mnnfem.metapde import train
+from mnnfem.metapde.burgers import EARLY, VISCOSITY, WALL, Burgers
+from mnnfem.metapde.burgers_exact import exact, initial, volumes
+from mnnfem.metapde.jets import Jets
+from mnnfem.metapde.poisson import RIM, Poisson, source, wave
+from mnnfem.metapde.poisson_fem import PoissonElements
+from mnnfem.metapde.problems import PROBLEMS, Size, basis_of
+from mnnfem.metapde.rings import Rings
+from mnnfem.metapde.weights import load
+
+TINY = ["--width", "12", "--depth", "2", "--batch", "2", "--points", "32", "--device", "cpu"]
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def derivatives(jets: Jets, function: Callable[[torch.Tensor], torch.Tensor], points: torch.Tensor) -> torch.Tensor:
+    """The jet (b, c, n, w) of a function of one point (d,), by torch's derivatives of the whole."""
+    slope = torch.func.jacfwd(function)
+
+    def channels(point: torch.Tensor) -> torch.Tensor:
+        parts = [function(point)[None], slope(point).T]
+        if jets.second:
+            parts.append(sum(torch.func.jacfwd(slope)(point)[:, axis, axis] for axis in jets.second)[None])
+        return torch.cat(parts)
+
+    return torch.func.vmap(torch.func.vmap(channels))(points).movedim(1, 2)
+
+
+@pytest.mark.parametrize("second", [(), (0,), (0, 1)])
+def test_jets_are_the_derivatives_of_the_whole_function(second: tuple[int, ...]) -> None:
+    jets = Jets(2, second)
+    points = torch.rand(3, 5, 2, dtype=torch.float64, generator=generator())
+    x, y = jets.at(points).split(1, dim=-1)
+    found = jets.product(jets.sine(jets.plus(3 * jets.product(x, y), 0.4)), torch.cat([x, jets.sine(y)], dim=-1))
+    wanted = derivatives(jets, lambda p: torch.sin(3 * p[0] * p[1] + 0.4) * torch.stack([p[0], torch.sin(p[1])]), points)
+    assert found.shape == (3, jets.channels, 5, 2)
+    assert found.numpy() == pytest.approx(wanted.numpy(), rel=1e-12, abs=1e-12)
+    assert Jets(0).at(points).shape == (3, 1, 5, 2)
+
+
+def test_the_residual_of_poisson_is_that_of_its_equation() -> None:
+    """For u = x^2 + y the source would be 2 (1 + 0.1 u^2) + 0.2 u (4 x^2 + 1)."""
+    poisson = Poisson()
+    instances = poisson.draw(3, generator())
+    points = poisson.points(instances, 40, generator(1))
+    x, y = points.unbind(-1)
+    u, angle = x**2 + y, torch.atan2(y, x)
+    jet = torch.stack([u, 2 * x, torch.ones_like(x), torch.full_like(x, 2.0)], dim=1)
+    share = torch.hypot(x, y) / (1 + wave(angle, instances[:, None, 11:]))
+    inside = (1 - share**2) * (2 * (1 + 0.1 * u**2) + 0.2 * u * (4 * x**2 + 1) - source(points, instances))
+    a = instances[:, 6:11, None]
+    g = a[:, 0] + a[:, 1] * angle.cos() + a[:, 2] * angle.sin() + a[:, 3] * (2 * angle).cos() + a[:, 4] * (2 * angle).sin()
+    found = poisson.residual(jet, points, instances)
+    assert found[:, 10:].numpy() == pytest.approx(inside[:, 10:].numpy(), rel=1e-12)
+    assert found[:, :10].numpy() == pytest.approx(RIM * (u - g)[:, :10].numpy(), rel=1e-12)
+    middle, alone = instances[:1, None, 0:2], instances[:1].clone()
+    alone[:, 5] = 0
+    assert source(middle, alone).item() == pytest.approx(instances[0, 2].item(), rel=1e-12)
+
+
+def test_points_of_poisson_are_on_the_boundary_and_within() -> None:
+    poisson = Poisson()
+    instances = poisson.draw(4, generator())
+    x, y = poisson.points(instances, 400, generator(1)).unbind(-1)
+    share = torch.hypot(x, y) / (1 + wave(torch.atan2(y, x), instances[:, None, 11:]))
+    assert share[:, :100].numpy() == pytest.approx(1.0, rel=1e-12)
+    assert (share[:, 100:] < 1).all()
+    assert share[:, 100:].square().mean().item() == pytest.approx(0.5, abs=0.03)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_what_is_known_of_a_solution_has_the_derivatives_that_it_says(name: str) -> None:
+    """By differences of the frame's own values."""
+    problem = PROBLEMS[name]
+    instances = problem.draw(3, generator())
+    points = 0.2 + 0.6 * torch.rand(3, 7, 2, dtype=torch.float64, generator=generator(1))
+
+    def frame(at: torch.Tensor) -> torch.Tensor:
+        return torch.cat(problem.frame(problem.jets, problem.jets.at(at), instances), dim=-1)
+
+    jet, h = frame(points), 1e-4
+    second = torch.zeros_like(jet[:, 0])
+    for axis in range(2):
+        step = h * torch.eye(2, dtype=torch.float64)[axis]
+        far, near = frame(points + step)[:, 0], frame(points - step)[:, 0]
+        assert jet[:, 1 + axis].numpy() == pytest.approx(((far - near) / (2 * h)).numpy(), rel=1e-5, abs=1e-6)
+        if axis in problem.jets.second:
+            second += (far - 2 * jet[:, 0] + near) / h**2
+    assert jet[:, 3].numpy() == pytest.approx(second.numpy(), rel=1e-4, abs=1e-4)
+
+
+def test_elements_of_poisson_converge_to_an_exact_solution() -> None:
+    """No sources: u + u^3 / 30 is harmonic, and with c = 0 and g = a_0 + a_1 cos t known near the boundary."""
+    instance = np.zeros(13)
+    instance[6:8] = 0.5, 0.8
+    errors = []
+    for rings in (4, 8):
+        elements = PoissonElements(rings)
+        found = elements.solve(instance)
+        x, y = elements.place(instance).T
+        edge = np.exp(1j * np.linspace(0, 2 * np.pi, 256, endpoint=False))
+        g = 0.5 + 0.8 * edge.real
+        waves = np.fft.rfft(g + g**3 / 30).real / 128
+        z = x + 1j * y
+        harmonic = waves[0] / 2 + sum(waves[k] * (z**k).real for k in range(1, 8))
+        u = harmonic.copy()
+        for _ in range(20):
+            u -= (u + u**3 / 30 - harmonic) / (1 + u**2 / 10)
+        errors.append(elements.errors(found.values, u)[0])
+        assert found.steps <= 6
+    assert errors[0] < 1e-3
+    assert errors[1] < errors[0] / 6  # third order and more
+
+
+def test_rings_cover_the_disc_and_nest() -> None:
+    rings = Rings.of(5)
+    nodes = rings.nodes(np.ones_like)
+    corner = nodes[rings.cells[:, :3]]
+    area = 0.5 * np.linalg.det(corner[:, 1:] - corner[:, :1])
+    assert (area > 0).all()
+    assert area.sum() == pytest.approx(15 * math.sin(math.pi / 15), rel=1e-12)
+    assert np.hypot(*nodes[rings.rim].T) == pytest.approx(1.0)
+    assert rings.rim.sum() == 60
+
+
+def test_hopf_and_cole_solve_burgers_equation() -> None:
+    """Its residual, by differences; volumes converge to it at second order."""
+    instance, x, t, h = np.array([0.7, -1.1]), np.linspace(0.03, 0.97, 23), 0.11, 1e-4
+    u = exact(x, t, instance)
+    later, earlier, right, left = (exact(x + a, t + b, instance) for a, b in ((0, h), (0, -h), (h, 0), (-h, 0)))
+    residual = (later - earlier) / (2 * h) + u * (right - left) / (2 * h) - VISCOSITY * (right - 2 * u + left) / h**2
+    assert np.abs(residual).max() < 1e-3 * np.abs((later - earlier) / (2 * h)).max()
+    assert exact(np.array([0.0, 1.0]), t, instance) == pytest.approx(0.0, abs=1e-9)
+    assert exact(x, 1e-4, instance) == pytest.approx(initial(x, instance), abs=0.05)
+    errors = []
+    for cells in (50, 100, 200):
+        middle = (np.arange(cells) + 0.5) / cells
+        true = exact(middle, t, instance)
+        errors.append(np.linalg.norm(volumes(cells, np.array([t]), instance)[0] - true) / np.linalg.norm(true))
+    assert errors[2] < 0.01
+    assert errors[2] < errors[1] / 2 < errors[0] / 4
+
+
+def test_the_residual_of_burgers_is_that_of_the_potential() -> None:
+    burgers = Burgers()
+    instances = burgers.draw(2, generator())
+    points = burgers.points(instances, 40, generator(1))
+    (x, t), q = points.unbind(-1), instances[:, :1]
+    assert ((x[:, :5] == 0) | (x[:, :5] == 1)).all()
+    jet = torch.stack([x**2 * t * q, 2 * x * t * q, x**2 * q, 2 * t * q], dim=1)
+    inside = (EARLY + t) * (x**2 * q + 0.5 * (2 * x * t * q) ** 2 - VISCOSITY * 2 * t * q)
+    found = burgers.residual(jet, points, instances)
+    assert found[:, 5:].numpy() == pytest.approx(inside[:, 5:].numpy(), rel=1e-12)
+    assert found[:, :5].numpy() == pytest.approx(WALL * (2 * x * t * q)[:, :5].numpy(), rel=1e-12)
+    start = torch.stack([torch.linspace(0, 1, 9), torch.zeros(9)], dim=-1).double().expand(2, 9, 2)
+    lift = burgers.frame(burgers.jets, burgers.jets.at(start), instances).lift[:, 1, :, 0]
+    wanted = np.array([initial(start[0, :, 0].numpy(), one.numpy()) for one in instances])
+    assert lift.numpy() == pytest.approx(wanted, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_steps_of_gauss_and_newton_find_the_least_residual(name: str) -> None:
+    """In float64 their gradient vanishes at the end, and no direction lowers the residual."""
+    basis = basis_of(name, Size(16, 2, 2), 0, torch.float64)
+    instances = 0.5 * basis.problem.draw(2, generator())
+    points = basis.problem.points(instances, 200, generator(1))
+    *_, z = basis.path(instances, points, 30)
+    fields, _ = basis.fields(instances, points, basis.problem.jets)
+    z.requires_grad_()
+    loss = basis.residual(fields, z, instances).square().sum(dim=1)
+    (slope,) = torch.autograd.grad(loss.sum(), z)
+    start = basis.residual(fields, torch.zeros_like(z), instances).square().sum(dim=1)
+    assert (slope.abs().max(dim=1).values < 1e-4 * loss).all()
+    assert (loss < start).all()
+
+
+def test_the_loss_has_the_gradient_of_differences() -> None:
+    """In the features' weights, where both are taken at the same points and the steps have converged (variable projection)."""
+    basis = basis_of("poisson", Size(8, 2, 12), 0, torch.float64)
+    instances = basis.problem.draw(2, generator())
+    points = basis.problem.points(instances, 60, generator(1))
+    basis.meta_loss(instances, points, points).backward()
+    weight = basis.trunk.layers[1].weight
+    along = torch.randn(weight.shape, dtype=torch.float64, generator=generator(2))
+
+    @torch.no_grad()
+    def at(step: float) -> float:
+        weight.add_(step * along)
+        value = basis.meta_loss(instances, points, points).item()
+        weight.sub_(step * along)
+        return value
+
+    assert weight.grad is not None
+    assert float((weight.grad * along).sum()) == pytest.approx((at(1e-5) - at(-1e-5)) / 2e-5, rel=1e-3)
+
+
+def test_training_by_steps_is_the_same_twice(tmp_path: Path) -> None:
+    files = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    for file in files:
+        train.main(["burgers", "--out", str(file), "--steps", "3", *TINY])
+    (one, _), (other, _) = (load(file, "burgers") for file in files)
+    assert all(torch.equal(a, b) for a, b in zip(one.trunk.parameters(), other.trunk.parameters(), strict=True))
+    with pytest.raises(InputError, match="learned for burgers, not for poisson"):
+        load(files[0], "poisson")
+    files[1].write_bytes(files[0].read_bytes()[:-10])
+    with pytest.raises(InputError, match="no learned basis that fits"):
+        load(files[1], "burgers")
+
+
+def test_a_basis_is_learned_where_there_is_torch_alone(tmp_path: Path) -> None:
+    missing = ("dolfinx", "mpi4py", "petsc4py", "gmsh", "shapely", "scipy", "matplotlib", "pyvista")
+    (tmp_path / "sitecustomize.py").write_text(f"import sys; sys.modules.update(dict.fromkeys({missing!r}))")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "mnnfem.metapde.train", "poisson", "--out", str(tmp_path / "w"), "--steps", "2", *TINY]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
+    assert done.returncode == 0, done.stderr
+    assert load(tmp_path / "w", "poisson")[1].steps == 2
+
+
+def test_mistakes_are_sentences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, said in (
+        (["poisson", "--out", str(tmp_path / "none" / "w")], "there is no folder"),
+        (["poisson", "--out", str(tmp_path / "w"), "--steps", "0"], "are above 0"),
+        (["poisson", "--out", str(tmp_path / "w"), "--device", "cuda"], "torch sees no GPU here"),
+    ):
+        if "cuda" in arguments and torch.cuda.is_available():
+            continue
+        with pytest.raises(SystemExit) as stop:
+            train.main(arguments)
+        assert stop.value.code == 2
+        assert said in capsys.readouterr().err
