@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mnnfem.errors import InputError
 from mnnfem.metapde import train
 from mnnfem.metapde.burgers import EARLY, VISCOSITY, WALL, Burgers
 from mnnfem.metapde.burgers_exact import exact, initial, volumes
+from mnnfem.metapde.burgers_fem import BurgersElements
 from mnnfem.metapde.jets import Jets
 from mnnfem.metapde.poisson import RIM, Poisson, source, wave
 from mnnfem.metapde.poisson_fem import PoissonElements
 from mnnfem.metapde.problems import PROBLEMS, Size, basis_of
 from mnnfem.metapde.rings import Rings
 from mnnfem.metapde.weights import load
+from workflows import metapde_burgers, metapde_poisson
 
 TINY = ["--width", "12", "--depth", "2", "--batch", "2", "--points", "32", "--device", "cpu"]
 
@@ -157,6 +162,8 @@ def test_hopf_and_cole_solve_burgers_equation() -> None:
         errors.append(np.linalg.norm(volumes(cells, np.array([t]), instance)[0] - true) / np.linalg.norm(true))
     assert errors[2] < 0.01
     assert errors[2] < errors[1] / 2 < errors[0] / 4
+    found = BurgersElements(80).solve(instance, np.array([t]), x, 2e-3)[0]
+    assert np.linalg.norm(found - u) < 0.02 * np.linalg.norm(u)
 
 
 def test_the_residual_of_burgers_is_that_of_the_potential() -> None:
@@ -233,6 +240,32 @@ def test_a_basis_is_learned_where_there_is_torch_alone(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path})
     assert done.returncode == 0, done.stderr
     assert load(tmp_path / "w", "poisson")[1].steps == 2
+
+
+@pytest.mark.parametrize(("workflow", "rival"), [(metapde_poisson, "P2, 8 rings"), (metapde_burgers, "volumes, 100 cells")])
+def test_the_workflows_judge_what_was_learned(
+    workflow: ModuleType, rival: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a tiny setting: the bar is missed and said so, the rival is good, the file of weights is judged alike again."""
+    monkeypatch.setattr(workflow, "BAR", 1e-6)
+    monkeypatch.setattr(workflow, "COARSE", (int(rival.split()[1]),))
+    monkeypatch.setattr(metapde_burgers, "ELEMENTS", (20,))
+    sizes = [*TINY, "--iterations", "3", "--instances", "2", "--judged", "64", "--json"]
+    sizes += ["--rings", "10"] if workflow is metapde_poisson else []
+    results = []
+    for run, more in (("a", []), ("b", ["--weights", str(tmp_path / "a/checkpoint/basis.safetensors")])):
+        assert workflow.main([*sizes, *more, "--out", str(tmp_path / run)]) == 1
+        results.append(json.loads(capsys.readouterr().out))
+    one, other = results
+    assert one["missed"] == ["a median of at most 0.0%"]
+    assert one[f"{rival}: p95"] < 0.05 < one["learned, 0 steps: median"]
+    assert one["training steps"] == 3
+    same = [name for name, value in one.items() if "median" in name or "worst" in name]
+    assert len(same) > 8
+    assert [other[name] for name in same] == [one[name] for name in same]
+    for name in ("fields.png", "cost.png"):
+        with Image.open(tmp_path / "a" / name) as image:
+            assert np.asarray(image.convert("L")).std() > 5
 
 
 def test_mistakes_are_sentences(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,13 +12,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from mnnfem.metapde.basis import Basis
-from mnnfem.metapde.evaluation import Guess, Row, solved
-from mnnfem.metapde.pictures import Shown, cost_figure, fields_figure
+from mnnfem.metapde.evaluation import Guess, Tally, solved
+from mnnfem.metapde.pictures import Shown
 from mnnfem.metapde.poisson_fem import PoissonElements
-from mnnfem.metapde.run import LearnedSettings, basis_for, tell_rows, unseen
+from mnnfem.metapde.run import UNLEARNED, LearnedSettings, basis_for, conclude, steps_of, unseen
+from mnnfem.metapde.train import device_of
 from mnnfem.run import Run
 from mnnfem.settings import parse, run_main, setting
 
@@ -34,49 +33,36 @@ PICTURES = 4
 
 @dataclass(frozen=True)
 class PoissonSettings(LearnedSettings):
-    rings: int = setting(32, "of triangles in the mesh of the truth", low=4, high=256)
+    rings: int = setting(24, "of triangles in the mesh of the truth", low=4, high=256)
 
 
-def compared(basis: Basis, newton: int, settings: PoissonSettings) -> tuple[dict[str, Row], list[Shown]]:
-    """Rows of the learned basis after 0, 1, ... steps, then of coarser meshes, and some instances to show."""
+def compared(learned: Basis, unlearned: Basis, settings: PoissonSettings) -> tuple[Tally, list[Shown]]:
+    """The learned basis after 0, 1, ... steps, one that has learned nothing, coarser meshes; some instances to show."""
     fine, coarse = PoissonElements(settings.rings), {f"P2, {rings} rings": PoissonElements(rings) for rings in COARSE}
-    errors: dict[str, list[tuple[float, float, float]]] = {}
-    shown = []
-    instances = unseen("poisson", settings)
+    tally, shown, newton, instances = Tally(), list[Shown](), learned.steps, unseen("poisson", settings)
     for elements in coarse.values():
         elements.solve(instances[0])  # what is made once is not timed
     for number, instance in enumerate(instances):
-        truth = fine.solve(instance)
-        nodes = fine.place(instance)
-        guesses = solved(basis, instance, nodes, newton + 1, settings.judged, seed=number)
+        truth, nodes = fine.solve(instance).values, fine.place(instance)
+        guesses = solved(learned, instance, nodes, newton + 1, settings.judged, seed=number)
         found = {steps_of(k): guess for k, guess in enumerate(guesses)}
+        found[UNLEARNED] = solved(unlearned, instance, nodes, newton, settings.judged, seed=number)[-1]
         for name, elements in coarse.items():
             answer = elements.solve(instance)
             found[name] = Guess(fine.carried(elements, answer.values), answer.seconds)
         for name, guess in found.items():
-            l2, h1 = fine.errors(guess.values, truth.values)
-            errors.setdefault(name, []).append((l2, guess.seconds, h1))
+            tally.add(name, guess.seconds, *fine.errors(guess.values, truth))
         if number < PICTURES:
-            shown.append(Shown(nodes, fine.triangles, truth.values, guesses[newton].values, steps_of(newton)))
-    return {name: Row(name, *np.array(of).T) for name, of in errors.items()}, shown
-
-
-def steps_of(k: int) -> str:
-    """What is after so many steps, in words."""
-    return f"{k} steps"
+            shown.append(Shown(nodes, fine.triangles, truth, guesses[newton].values, f"{newton} steps"))
+    return tally, shown
 
 
 def main(argv: Sequence[str]) -> int:
     settings = parse(PoissonSettings, argv, __doc__, EXAMPLES)
     run = Run.begin("metapde_poisson", settings)
-    basis, origin = basis_for("poisson", run, settings)
-    rows, shown = compared(basis, origin.size.steps, settings)
-    name = steps_of(origin.size.steps)
-    tell_rows(run, list(rows.values()), {name: {f"a median of at most {BAR:.1%}": rows[name].median <= BAR}})
-    fields_figure(run.folder.file("fields.png"), shown)
-    learned = [row for one, row in rows.items() if not one.startswith("P2")]
-    cost_figure(run.folder.file("cost.png"), learned, [row for one, row in rows.items() if one.startswith("P2")], "P2 elements")
-    return run.end(("fields.png", "cost.png"))
+    learned, origin = basis_for("poisson", run, settings)
+    tally, shown = compared(learned, origin.basis().to(device_of(settings.device)), settings)
+    return conclude(run, tally, shown, learned.steps, BAR, "P2")
 
 
 if __name__ == "__main__":

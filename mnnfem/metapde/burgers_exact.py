@@ -16,7 +16,7 @@ def initial(x: Floats, instance: Floats) -> Floats:
     return found
 
 
-def exact(x: Floats, t: float, instance: Floats, quadrature: int = 4000) -> Floats:
+def exact(x: Floats, t: float, instance: Floats, quadrature: int = 1500) -> Floats:
     r"""u (n,) at points x (n,) and one time t > 0:
 
         u = int (x - y) / t w dy / int w dy,   w = exp(-(p_0(y) + (x - y)^2 / (2 t)) / (2 nu)),

@@ -42,7 +42,7 @@ class Row:
     name: str
     errors: Floats
     seconds: Floats
-    slopes: Floats | None = None  # errors in the H1 seminorm
+    slopes: Floats | None  # errors in the H1 seminorm
 
     @property
     def median(self) -> float:
@@ -66,3 +66,23 @@ class Row:
         if self.slopes is not None:
             said += f", H1 {of[f'{self.name}: h1 median']:.2%} and {of[f'{self.name}: h1 p95']:.2%}"
         return f"{said}; {1000 * of[f'{self.name}: seconds']:.1f} ms"
+
+
+class Tally:
+    """Ways to solve, instance by instance."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[tuple[float, ...]]] = {}
+
+    def add(self, name: str, seconds: float, *errors: float) -> None:
+        """One instance: its relative L2 error, and that in the H1 seminorm where it is known."""
+        self._found.setdefault(name, []).append((seconds, *errors))
+
+    def row(self, name: str) -> Row:
+        """All instances of one way."""
+        seconds, errors, *slopes = np.array(self._found[name]).T
+        return Row(name, errors, seconds, slopes[0] if slopes else None)
+
+    def rows(self) -> list[Row]:
+        """In the order in which they were first added."""
+        return [self.row(name) for name in self._found]

@@ -54,8 +54,8 @@ def cost_figure(path: Path, learned: Sequence[Row], others: Sequence[Row], label
     for rows, name, colour in ((learned, "learned basis", OTHER), (others, label, DRIVEN)):
         seconds = [float(np.median(row.seconds)) for row in rows]
         most = [float(np.percentile(row.errors, 95)) - row.median for row in rows]
-        heights = [row.median for row in rows]
-        axes.errorbar(seconds, heights, yerr=[np.zeros(len(rows)), most], fmt="o-", color=colour, capsize=3, label=name)
+        heights, above = [row.median for row in rows], np.array([np.zeros(len(rows)), most])
+        axes.errorbar(seconds, heights, yerr=above, fmt="o-", color=colour, capsize=3, label=name)
         for row, x, y in zip(rows, seconds, heights, strict=True):
             axes.annotate(row.name, (x, y), textcoords="offset points", xytext=(5, 5), fontsize=7)
     axes.set(xscale="log", yscale="log", xlabel="seconds for an instance, one core", ylabel="relative L2 error")

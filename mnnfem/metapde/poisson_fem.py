@@ -11,14 +11,11 @@ import numpy as np
 import ufl
 from dolfinx import fem
 from mpi4py import MPI
-from petsc4py import PETSc
 
 from mnnfem import _compat, compiled
-from mnnfem.errors import InputError
 from mnnfem.mesh import Floats, Ints
+from mnnfem.metapde.newton import Newton
 from mnnfem.metapde.rings import Rings
-
-ENOUGH, MOST, LEAST = 1e-9, 30, 1e-3  # of the first residual; Newton steps; of a step
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,6 @@ class Solved:
 class PoissonElements:
     """P2 on quadratic triangles: one mesh of rings that is moved to each instance's domain, one pattern for its matrix.
 
-    Newton's method with backtracking on the residual, each step a factorisation by MUMPS.
     rings   between the middle and the boundary
     """
 
@@ -47,25 +43,17 @@ class PoissonElements:
         self._of_dof = np.empty(len(flat), dtype=np.int64)  # geometry and space have the same nodes, numbered otherwise
         self._of_dof[self.space.dofmap.list] = self._node[_compat.geometry_dofmap(self.mesh)]
         self._held = self.rings.rim[self._of_dof]
-        self._bcs = [fem.dirichletbc(fem.Function(self.space), np.flatnonzero(self._held).astype(np.int32))]
         self.u = fem.Function(self.space)
         self.source = fem.Constant(self.mesh, np.zeros((2, 3)))
         self._forms()
-        self._matrix = _compat.create_matrix([[self._tangent]])
-        self._given, self._step = self._matrix.createVecs()
-        self._ksp = PETSc.KSP().create(MPI.COMM_SELF)
-        self._ksp.setType("preonly")
-        self._ksp.getPC().setType("lu")
-        self._ksp.getPC().setFactorSolverType("mumps")
-        self._ksp.setOperators(self._matrix)
 
     def _forms(self) -> None:
-        u, v, w = self.u, ufl.TestFunction(self.space), ufl.TrialFunction(self.space)
+        u, v = self.u, ufl.TestFunction(self.space)
         x, dx = ufl.SpatialCoordinate(self.mesh), ufl.dx(degree=6)
         away = [x - ufl.as_vector([self.source[k, 0], self.source[k, 1]]) for k in range(2)]
         f = sum(self.source[k, 2] * ufl.exp(-ufl.dot(away[k], away[k])) for k in range(2))
         residual = ((1 + 0.1 * u**2) * ufl.dot(ufl.grad(u), ufl.grad(v)) + f * v) * dx
-        self._residual, self._tangent = compiled.form(residual), compiled.form(ufl.derivative(residual, u, w))
+        self._newton = Newton(residual, u, self._held)
         self._norms = [compiled.form(one * dx) for one in (u * u, ufl.dot(ufl.grad(u), ufl.grad(u)))]
 
     @property
@@ -91,32 +79,8 @@ class PoissonElements:
         angle = self.rings.angle[self._of_dof]
         waves = np.array([np.ones_like(angle), *(wave(k * angle) for k in (1, 2) for wave in (np.cos, np.sin))])
         self.u.x.array[:] = np.where(self._held, instance[6:11] @ waves, 0.0)
-        right = self._right()
-        first = left = float(np.linalg.norm(right))
-        for step in range(MOST):
-            if left <= ENOUGH * first:
-                return Solved(self.u.x.array.copy(), step, time.perf_counter() - began)
-            right, left = self._searched(right, left)
-        raise InputError(f"Newton's method stopped at a residual of {left / first:.1e} of the first after {MOST} steps.")
-
-    def _searched(self, right: Floats, left: float) -> tuple[Floats, float]:
-        """One step, halved until the residual falls."""
-        _compat.assemble_matrix(self._matrix, [[self._tangent]], self._bcs)
-        self._given.array[:] = -right
-        self._ksp.solve(self._given, self._step)
-        start, share = self.u.x.array.copy(), 1.0
-        while True:
-            self.u.x.array[:] = start + share * self._step.array
-            tried = self._right()
-            size = float(np.linalg.norm(tried))
-            if size < left or share < LEAST:
-                return tried, size
-            share /= 2
-
-    def _right(self) -> Floats:
-        right = fem.assemble_vector(self._residual).array.copy()
-        right[self._held] = 0.0
-        return right
+        steps = self._newton.solve()
+        return Solved(self.u.x.array.copy(), steps, time.perf_counter() - began)
 
     def errors(self, values: Floats, true: Floats) -> tuple[float, float]:
         """Relative L2 and H1 (seminorm) errors of nodal values (n,) on the mesh as it is placed."""

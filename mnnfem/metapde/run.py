@@ -10,7 +10,8 @@ import torch
 
 from mnnfem.mesh import Floats
 from mnnfem.metapde.basis import Basis
-from mnnfem.metapde.evaluation import Row
+from mnnfem.metapde.evaluation import Tally
+from mnnfem.metapde.pictures import Shown, cost_figure, fields_figure
 from mnnfem.metapde.problems import Size, problem
 from mnnfem.metapde.train import MOST, device_of, trained
 from mnnfem.metapde.training import Regime
@@ -19,6 +20,7 @@ from mnnfem.run import Run, RunSettings
 from mnnfem.settings import setting
 
 HELD_OUT = 2026  # seed of the unseen instances, whatever the training's
+UNLEARNED = "not learned"  # a basis of random functions, solved for as the learned one
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,18 @@ def basis_for(name: str, run: Run, settings: LearnedSettings) -> tuple[Basis, Or
     return basis.to(device), origin
 
 
-def tell_rows(run: Run, rows: Sequence[Row], bars: dict[str, dict[str, bool]]) -> None:
-    """A line for each; bars by the names of the rows."""
-    for row in rows:
-        run.tell(row.sentence, row.figures, bars.get(row.name, {}))
+def steps_of(count: int) -> str:
+    """The name of what is found by so many steps."""
+    return f"learned, {count} steps"
+
+
+def conclude(run: Run, tally: Tally, shown: Sequence[Shown], newton: int, bar: float, rival: str) -> int:
+    """Tell the rows, with the bar of the one after `newton` steps; draw; end. `rival` begins the names of its rows."""
+    named = steps_of(newton)
+    for row in tally.rows():
+        bars = {f"a median of at most {bar:.1%}": row.median <= bar} if row.name == named else {}
+        run.tell(row.sentence, row.figures, bars)
+    fields_figure(run.folder.file("fields.png"), shown)
+    groups = ([row for row in tally.rows() if row.name.startswith(start)] for start in ("learned", rival))
+    cost_figure(run.folder.file("cost.png"), *groups, rival)
+    return run.end(("fields.png", "cost.png"))
