@@ -9,12 +9,11 @@ import torch
 
 from mnnfem.errors import InputError
 from mnnfem.metapde.jets import Jets
-from mnnfem.metapde.maml import DECAY
 from mnnfem.metapde.problem import Problem
 from mnnfem.metapde.trunk import Trunk
 
 SHARES = (1.0, 0.5, 0.2, 0.0)  # of a step that are tried
-RIDGE = {torch.float32: 1e-8, torch.float64: 1e-11}  # of the normal equations, in shares of their mean diagonal
+RIDGE = {torch.float32: 1e-7, torch.float64: 1e-11}  # of the normal equations, in shares of their mean diagonal
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +32,13 @@ class Affine:
 class Basis(torch.nn.Module):
     r"""Functions phi_k(x; q), learned so that the instances q of a problem are solved well by u = lift + sum_k z_k phi_k.
 
-    From a guess z_0(q) the coefficients are found by steps of Gauss and Newton on the residual R at points of the instance,
+    From z = 0 the coefficients are found by steps of Gauss and Newton on the residual R at points of the instance,
 
         z <- z - (J^T J + ridge)^-1 J^T R,   J = dR/dz,
 
-    each a dense solve as large as the basis, shortened where the residual would not fall. Learned is the residual at other
-    points after each step, weighted as by MAML, the steps being held: at its least the derivative through the coefficients
-    vanishes (variable projection, Golub and Pereyra 1973), so nothing has to be differentiated twice.
+    each a dense solve as large as the basis, shortened where the residual would not fall. Learned is the residual that they
+    leave, z being held: at the least residual the derivative through the coefficients vanishes (variable projection, Golub
+    and Pereyra 1973), as long as it is taken at the same points; at others z, which is large, makes noise of it.
 
     steps   of the training;  others may be taken afterwards
     InputError for no steps.
@@ -51,14 +50,14 @@ class Basis(torch.nn.Module):
             raise InputError(f"A learned basis takes at least one step, got {steps}.")
         self.problem, self.trunk, self.steps = problem, trunk, steps
 
-    def fields(self, instances: torch.Tensor, points: torch.Tensor, jets: Jets) -> tuple[Affine, torch.Tensor]:
-        """The fields at points (b, n, d) of instances (b, p), and the guess of their coefficients (b, k)."""
-        problem, kind = self.problem, self.trunk.start.weight.dtype
+    def fields(self, instances: torch.Tensor, points: torch.Tensor, jets: Jets) -> Affine:
+        """The fields at points (b, n, d) of instances (b, p)."""
+        problem, kind = self.problem, self.trunk.shifts.weight.dtype
         with torch.no_grad():
             frame = problem.frame(jets, jets.at(points), instances)
-        features, start = self.trunk(jets, frame.coordinates.to(kind), problem.scaled(instances).to(kind))
+        features = self.trunk(jets, frame.coordinates.to(kind), problem.scaled(instances).to(kind))
         basis = jets.product(frame.envelope.to(kind), features)
-        return Affine(points, frame.lift.squeeze(-1).to(kind), basis), start
+        return Affine(points, frame.lift.squeeze(-1).to(kind), basis)
 
     def residual(self, fields: Affine, z: torch.Tensor, instances: torch.Tensor) -> torch.Tensor:
         """R (b, n)."""
@@ -66,28 +65,24 @@ class Basis(torch.nn.Module):
         return self.problem.residual(fields.jet(z), fields.points.to(kind), instances.to(kind))
 
     @torch.no_grad()
-    def path(self, instances: torch.Tensor, points: torch.Tensor, steps: int) -> Iterator[torch.Tensor]:
-        """z_0, z_1, ... (b, k), one after the other."""
-        fields, z = self.fields(instances, points, self.problem.jets)
+    def path(self, instances: torch.Tensor, fields: Affine, steps: int) -> Iterator[torch.Tensor]:
+        """z after 0, 1, ... steps, (b, k), one after the other."""
+        z = fields.basis.new_zeros(len(instances), fields.basis.shape[-1])
         yield z
         for _ in range(steps):
             z = z + self._shortened(fields, z, self._step(fields, z, instances), instances)
             yield z
 
-    def meta_loss(self, instances: torch.Tensor, inner: torch.Tensor, outer: torch.Tensor) -> torch.Tensor:
-        """Root-mean-square residual at `outer` after each step taken at `inner`, the later the weightier; mean of instances."""
-        path = list(self.path(instances, inner, self.steps))
-        moved = [one - path[0] for one in path]
-        fields, start = self.fields(instances, outer, self.problem.jets)
-        weights = [DECAY ** (self.steps - k) for k in range(self.steps + 1)]
-        losses = [self.residual(fields, start + one, instances).square().mean(dim=1).sqrt().mean() for one in moved]
-        return torch.stack([weight * loss for weight, loss in zip(weights, losses, strict=True)]).sum() / sum(weights)
+    def loss(self, instances: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+        """Root-mean-square residual after the steps, mean of the instances."""
+        fields = self.fields(instances, points, self.problem.jets)
+        *_, z = self.path(instances, fields, self.steps)
+        return self.residual(fields, z, instances).square().mean(dim=1).sqrt().mean()
 
     @torch.no_grad()
     def values(self, instances: torch.Tensor, z: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
         """The solutions with coefficients (b, k) at points (b, n, d), (b, n)."""
-        fields, _ = self.fields(instances, points, self.problem.seen)
-        return self.problem.quantity(fields.jet(z))
+        return self.problem.quantity(self.fields(instances, points, self.problem.seen).jet(z))
 
     def _shortened(self, fields: Affine, z: torch.Tensor, step: torch.Tensor, instances: torch.Tensor) -> torch.Tensor:
         """Of a step, that of its SHARES with the least residual in each instance."""

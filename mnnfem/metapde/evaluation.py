@@ -23,10 +23,12 @@ class Guess:
 def solved(basis: Basis, instance: Floats, places: Floats, steps: int, points: int, seed: int) -> list[Guess]:
     """Solutions of an instance (p,) at places (n, d) after 0, 1, ... steps on `points` random points."""
     began, guesses, evaluating = time.perf_counter(), list[Guess](), 0.0
-    device = basis.trunk.start.weight.device
+    device = basis.trunk.shifts.weight.device
     told, at = (torch.from_numpy(one)[None].to(device) for one in (instance, places))
     chosen = basis.problem.points(told, points, torch.Generator(device=device).manual_seed(seed))
-    for z in basis.path(told, chosen, steps):
+    with torch.no_grad():
+        fields = basis.fields(told, chosen, basis.problem.jets)
+    for z in basis.path(told, fields, steps):
         reached = time.perf_counter()
         values = basis.values(told, z, at)[0].double().cpu().numpy()
         evaluated = time.perf_counter()

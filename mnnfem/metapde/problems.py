@@ -36,5 +36,5 @@ def basis_of(name: str, size: Size, seed: int, dtype: torch.dtype) -> Basis:
     """A basis with random weights."""
     one = problem(name)
     generator, (width, depth) = torch.Generator().manual_seed(seed), (size.width, size.depth)
-    trunk = Trunk(one.coordinates, one.parameters, width, depth, width, generator, one.frequency, dtype)
+    trunk = Trunk(one.coordinates, one.parameters, width, depth, generator, one.frequency, dtype)
     return Basis(one, trunk, size.steps)

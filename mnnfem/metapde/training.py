@@ -50,9 +50,9 @@ def learn(basis: Basis, regime: Regime, generator: torch.Generator, tell: Callab
         for group in optimiser.param_groups:
             group["lr"] = regime.rate * 0.5 * (1 + math.cos(math.pi * done)) * min(1.0, number / SLOW)
         instances = problem.draw(regime.batch, generator)
-        inner, outer = (problem.points(instances, regime.points, generator) for _ in range(2))
+        points = problem.points(instances, regime.points, generator)
         optimiser.zero_grad()
-        loss = basis.meta_loss(instances, inner, outer)
+        loss = basis.loss(instances, points)
         loss.backward()
         if torch.nn.utils.clip_grad_norm_(basis.parameters(), CLIPPED).isfinite():
             optimiser.step()

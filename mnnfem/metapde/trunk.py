@@ -15,13 +15,11 @@ class Trunk(torch.nn.Module):
 
         h_1 = sin(frequency (W_1 x + b_1) + s_1(q)),  h_k = sin(W_k h_(k-1) + b_k + s_k(q)),
 
-    and a start of their coefficients, both by one small network of q. Weights are drawn as in `Siren`; the shifts s and the
-    start are small at first.
+    with shifts s by a small network of q. Weights are drawn as in `Siren`; the shifts are small at first.
 
     inputs      coordinates of a point;  parameters  of an instance, each about 1 in size
     width       of the hidden layers, the last of which are the features
-    start       how many coefficients are to be guessed
-    Source: shifts alone as in Mehta et al., ICCV 2021; guess of the last layer as in DeepONet, Lu et al. 2021.
+    Source: shifts alone as in Mehta et al., ICCV 2021.
     """
 
     def __init__(
@@ -30,7 +28,6 @@ class Trunk(torch.nn.Module):
         parameters: int,
         width: int,
         depth: int,
-        start: int,
         generator: torch.Generator,
         frequency: float = 3.0,
         dtype: torch.dtype = torch.float32,
@@ -46,23 +43,21 @@ class Trunk(torch.nn.Module):
             torch.nn.SiLU(),
         )
         self.shifts = torch.nn.Linear(width, depth * width, dtype=dtype)
-        self.start = torch.nn.Linear(width, start, dtype=dtype)
         for k, layer in enumerate(self.layers):
             fan = layer.weight.shape[1]
             _uniform(layer, 1.0 if k == 0 else math.sqrt(6 / fan), generator)
-        for layer, share in ((self.reader[0], 1.0), (self.reader[2], 1.0), (self.shifts, 0.3), (self.start, 0.01)):
+        for layer, share in ((self.reader[0], 1.0), (self.reader[2], 1.0), (self.shifts, 0.3)):
             _uniform(layer, share * math.sqrt(3 / layer.weight.shape[1]), generator)
 
-    def forward(self, jets: Jets, coordinates: torch.Tensor, instances: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Features (b, c, n, width) of coordinates (b, c, n, inputs), and the start (b, start), of instances (b, p)."""
-        read = self.reader(instances)
-        shifts = self.shifts(read).reshape(len(instances), -1, 1, self.width).unbind(dim=1)
+    def forward(self, jets: Jets, coordinates: torch.Tensor, instances: torch.Tensor) -> torch.Tensor:
+        """Features (b, c, n, width) of coordinates (b, c, n, inputs) and instances (b, p)."""
+        shifts = self.shifts(self.reader(instances)).reshape(len(instances), -1, 1, self.width).unbind(dim=1)
         jet = self.frequency * coordinates
         for k, (layer, shift) in enumerate(zip(self.layers, shifts, strict=True)):
             bias = (self.frequency if k == 0 else 1.0) * layer.bias
             jet = torch.nn.functional.linear(jet, layer.weight)
             jet = jets.sine(jets.plus(jet, (bias + shift)[:, None]))
-        return jet, self.start(read)
+        return jet
 
 
 def _uniform(layer: torch.nn.Linear, bound: float, generator: torch.Generator) -> None:
