@@ -136,6 +136,18 @@ def test_elements_of_poisson_converge_to_an_exact_solution() -> None:
     assert errors[1] < errors[0] / 6  # third order and more
 
 
+def test_values_carried_to_another_mesh_are_those_of_their_field() -> None:
+    """A quadratic is: exactly where edges are straight, and nearly, as its coordinates are, where they curve."""
+    instance = np.zeros(13)
+    instance[11:] = 0.1, -0.05
+    fine, coarse = PoissonElements(9), PoissonElements(6)
+    (x, y), (a, b) = fine.place(instance).T, coarse.place(instance).T
+    carried = fine.carried(coarse, a**2 - 3 * a * b)
+    off = np.abs(carried - (x**2 - 3 * x * y))
+    assert np.median(off) < 1e-12
+    assert off.max() < 0.02
+
+
 def test_rings_cover_the_disc_and_nest() -> None:
     rings = Rings.of(5)
     nodes = rings.nodes(np.ones_like)

@@ -16,6 +16,9 @@ from mnnfem import _compat, compiled
 from mnnfem.mesh import Floats, Ints
 from mnnfem.metapde.newton import Newton
 from mnnfem.metapde.rings import Rings
+from mnnfem.transfer import locate
+
+CORRECTIONS = 4  # of a place in a curved element
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,35 @@ class PoissonElements:
         return norms[0][0] / norms[1][0], norms[0][1] / norms[1][1]
 
     def carried(self, other: PoissonElements, values: Floats) -> Floats:
-        """Values (n,) of another mesh of the same domain, at the nodes of this one."""
-        cells = np.arange(self.mesh.topology.index_map(2).size_local, dtype=np.int32)
-        data = fem.create_interpolation_data(self.space, other.space, cells, padding=1e-2)
-        other.u.x.array[:] = values
-        self.u.interpolate_nonmatching(other.u, cells, data)
-        return self.u.x.array.copy()
+        """Values (n,) on another mesh, at the nodes of this one, both placed in the same domain.
+
+        Places in elements with a curved edge are found by Newton's method from those in the straight ones.
+        """
+        at, cells = self._nodes(), other.space.dofmap.list
+        found = locate(other._nodes(), cells[:, :3], at)
+        corners, share = other._nodes()[cells[found.cell]], found.weight
+        for _ in range(CORRECTIONS):
+            shape, slope = _quadratic(share)
+            off = at - np.einsum("ki,kid->kd", shape, corners)
+            towards = np.einsum("kij,kid->kdj", slope[:, :, 1:] - slope[:, :, :1], corners)
+            step = np.linalg.solve(towards, off[..., None])[..., 0]
+            share = share + np.column_stack([-step.sum(axis=1), step])
+        carried: Floats = np.einsum("ki,ki->k", _quadratic(share)[0], values[cells[found.cell]])
+        return carried
+
+    def _nodes(self) -> Floats:
+        """Where the nodes are now, (n, 2) in the order of the values."""
+        nodes: Floats = np.empty((len(self._node), 2))
+        nodes[self.space.dofmap.list] = self.mesh.geometry.x[_compat.geometry_dofmap(self.mesh), :2]
+        return nodes
+
+
+def _quadratic(share: Floats) -> tuple[Floats, Floats]:
+    """Functions (k, 6) of a quadratic triangle at barycentric coordinates (k, 3), and their slopes in these, (k, 6, 3)."""
+    pairs = ((1, 2), (0, 2), (0, 1))
+    shape = np.column_stack([share * (2 * share - 1), *(4 * share[:, i] * share[:, j] for i, j in pairs)])
+    slope = np.zeros((len(share), 6, 3))
+    slope[:, range(3), range(3)] = 4 * share - 1
+    for row, (i, j) in enumerate(pairs, start=3):
+        slope[:, row, i], slope[:, row, j] = 4 * share[:, j], 4 * share[:, i]
+    return shape, slope
