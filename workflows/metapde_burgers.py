@@ -76,7 +76,7 @@ def compared(learned: Basis, unlearned: Basis, settings: BurgersSettings) -> tup
     triangles = matplotlib.tri.Triangulation(*PLACES.T).triangles
     for number, instance in enumerate(unseen("burgers", settings)):
         truth = true(instance)
-        guesses = solved(learned, instance, PLACES, newton + 2, settings.judged, seed=number)
+        guesses = solved(learned, instance, PLACES, newton, settings.judged, seed=number)
         found = {steps_of(k): guess for k, guess in enumerate(guesses)}
         found[UNLEARNED] = solved(unlearned, instance, PLACES, newton, settings.judged, seed=number)[-1]
         found |= {f"volumes, {cells} cells": by_volumes(cells, instance) for cells in COARSE}

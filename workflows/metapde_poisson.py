@@ -44,7 +44,7 @@ def compared(learned: Basis, unlearned: Basis, settings: PoissonSettings) -> tup
         elements.solve(instances[0])  # what is made once is not timed
     for number, instance in enumerate(instances):
         truth, nodes = fine.solve(instance).values, fine.place(instance)
-        guesses = solved(learned, instance, nodes, newton + 1, settings.judged, seed=number)
+        guesses = solved(learned, instance, nodes, newton, settings.judged, seed=number)
         found = {steps_of(k): guess for k, guess in enumerate(guesses)}
         found[UNLEARNED] = solved(unlearned, instance, nodes, newton, settings.judged, seed=number)[-1]
         for name, elements in coarse.items():
