@@ -21,6 +21,7 @@ from mnnfem.metapde import train
 from mnnfem.metapde.burgers import EARLY, VISCOSITY, WALL, Burgers
 from mnnfem.metapde.burgers_exact import exact, initial, volumes
 from mnnfem.metapde.burgers_fem import BurgersElements
+from mnnfem.metapde.evaluation import solved
 from mnnfem.metapde.jets import Jets
 from mnnfem.metapde.poisson import RIM, Poisson, source, wave
 from mnnfem.metapde.poisson_fem import PoissonElements
@@ -246,6 +247,26 @@ def test_learning_lowers_what_is_lacking_in_unseen_instances() -> None:
     steps = learn(basis, Regime(4, 192, 2e-3, 10.0, 40), generator(), lambda step: None)
     assert [step.number for step in steps] == list(range(1, 41))
     assert lacking() < 0.95 * before
+
+
+def test_the_basis_that_is_here_solves_unseen_instances() -> None:
+    """Of Poisson; that of Burgers is far from good, but better than what has learned nothing."""
+    weights = Path(metapde_poisson.__file__).parent / "weights"
+    basis, origin = load(weights / "metapde_poisson.safetensors", "poisson")
+    elements, errors = PoissonElements(10), []
+    for number, instance in enumerate(Poisson().draw(5, generator(11)).numpy()):
+        true, nodes = elements.solve(instance).values, elements.place(instance)
+        found = [solved(one, instance, nodes, 2, 1024, number)[-1].values for one in (basis, origin.basis())]
+        errors.append([elements.errors(one, true)[0] for one in found])
+    learned, unlearned = np.median(errors, axis=0)
+    assert learned < 0.5 * unlearned
+    assert learned < 0.01
+    basis, origin = load(weights / "metapde_burgers.safetensors", "burgers")
+    x = np.linspace(0, 1, 60)
+    places = np.column_stack([x, np.full_like(x, 0.3)])
+    true = exact(x, 0.3, np.array([0.5, 0.5]))
+    off = [solved(one, np.array([0.5, 0.5]), places, 6, 1024, 0)[-1].values - true for one in (basis, origin.basis())]
+    assert np.linalg.norm(off[0]) < 0.7 * np.linalg.norm(off[1])
 
 
 def test_training_by_steps_is_the_same_twice(tmp_path: Path) -> None:

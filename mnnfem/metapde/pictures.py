@@ -26,7 +26,7 @@ class Shown:
     title: str
 
 
-def fields_figure(path: Path, shown: Sequence[Shown], labels: tuple[str, str] = ("x", "y")) -> None:
+def fields_figure(path: Path, shown: Sequence[Shown], labels: tuple[str, str]) -> None:
     """A row for each instance: truth, prediction, and their difference on a scale of its own."""
     figure = Figure(figsize=(10, 2.9 * len(shown)), layout="constrained")
     for row, one in zip(figure.subplots(len(shown), 3, squeeze=False), shown, strict=True):

@@ -66,13 +66,15 @@ def steps_of(count: int) -> str:
     return f"learned, {count} steps"
 
 
-def conclude(run: Run, tally: Tally, shown: Sequence[Shown], newton: int, bar: float, rival: str) -> int:
+def conclude(
+    run: Run, tally: Tally, shown: Sequence[Shown], newton: int, bar: float, rival: str, labels: tuple[str, str] = ("x", "y")
+) -> int:
     """Tell the rows, with the bar of the one after `newton` steps; draw; end. `rival` begins the names of its rows."""
     named = steps_of(newton)
     for row in tally.rows():
         bars = {f"a median of at most {bar:.1%}": row.median <= bar} if row.name == named else {}
         run.tell(row.sentence, row.figures, bars)
-    fields_figure(run.folder.file("fields.png"), shown)
+    fields_figure(run.folder.file("fields.png"), shown, labels)
     groups = ([row for row in tally.rows() if row.name.startswith(start)] for start in ("learned", rival))
     cost_figure(run.folder.file("cost.png"), *groups, rival)
     return run.end(("fields.png", "cost.png"))
