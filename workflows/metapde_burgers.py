@@ -37,7 +37,8 @@ COARSE = (25, 50, 100, 200)  # cells of finite volumes
 ELEMENTS, LONGEST, FEW = (100,), 5e-3, 10  # cells of finite elements, their time step, and how many instances they solve
 PICTURES = 4
 MORE = 2  # times the steps that a basis has learned for: the potential's square takes five or six to converge
-X, T = np.linspace(0, 1, 201), np.linspace(0.02, 1, 50)  # where errors are taken
+X: Floats = np.linspace(0, 1, 201, dtype=np.float64)  # where errors are taken
+T: Floats = np.linspace(0.02, 1, 50, dtype=np.float64)
 PLACES: Floats = np.stack(np.meshgrid(X, T), axis=-1).reshape(-1, 2)
 
 

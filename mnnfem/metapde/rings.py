@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mnnfem.mesh import Floats, Ints
+from mnnfem.mesh import Floats, Ints, Mask
 
 Radius = Callable[[Floats], Floats]  # of the boundary, at angles
 
@@ -25,7 +25,7 @@ class Rings:
     angle: Floats
     share: Floats
     ends: Ints
-    rim: Ints
+    rim: Mask
 
     @classmethod
     def of(cls, count: int) -> Rings:

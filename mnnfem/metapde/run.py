@@ -75,6 +75,6 @@ def conclude(
         bars = {f"a median of at most {bar:.1%}": row.median <= bar} if row.name == named else {}
         run.tell(row.sentence, row.figures, bars)
     fields_figure(run.folder.file("fields.png"), shown, labels)
-    groups = ([row for row in tally.rows() if row.name.startswith(start)] for start in ("learned", rival))
-    cost_figure(run.folder.file("cost.png"), *groups, rival)
+    own, others = ([row for row in tally.rows() if row.name.startswith(start)] for start in ("learned", rival))
+    cost_figure(run.folder.file("cost.png"), own, others, rival)
     return run.end(("fields.png", "cost.png"))
