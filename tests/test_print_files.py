@@ -15,7 +15,7 @@ from mnnfem.cli import command
 from mnnfem.designs import keep_design
 from mnnfem.errors import InputError
 from mnnfem.fabricate.drawings import cutting_lines, dxf_faults, write_dxf, write_svg
-from mnnfem.fabricate.fixtures import coupon, with_tabs
+from mnnfem.fabricate.fixtures import Tabs, chords, coupon, with_tabs
 from mnnfem.fabricate.label import engraved
 from mnnfem.fabricate.mould import mould
 from mnnfem.fabricate.part import Part, plane_part
@@ -87,17 +87,23 @@ def test_part_and_mould_are_a_box(part: Part) -> None:
 
 def test_tabs_have_holes_and_the_coupon_its_size(part: Part, panel: Geometry, design: torch.Tensor) -> None:
     points = panel.points(design).numpy()
-    tabbed = with_tabs(part, panel.mesh, points, 1.0, ("left_middle", "right_middle"), 10.0, 4.0)
+    tabbed = with_tabs(part, panel.mesh, points, 1.0, ("left_middle", "right_middle"), Tabs(10.0))
     assert tabbed.size == pytest.approx([170.0, 150.0, 20.0])
     assert tabbed.pores is not None
     assert tabbed.pores > 8
     assert not surface_findings(tabbed.surface)
     assert tabbed.surface.volume == pytest.approx(tabbed.volume, rel=1e-9)
-    named = engraved(with_tabs(part, panel.mesh, points, 1.0, ("left_middle", "right_middle"), 20.0, 4.0), "0a8B", 4.0)
+    named = engraved(with_tabs(part, panel.mesh, points, 1.0, ("left_middle", "right_middle"), Tabs(20.0)), "0a8B", 4.0)
     assert named.engraved.bounds[2] < 20.0  # on the left tab
     assert not surface_findings(named.surface)
     with pytest.raises(InputError, match="has no room for a hole"):
-        with_tabs(part, panel.mesh, points, 1.0, ("left_middle",), 5.0, 4.0)
+        with_tabs(part, panel.mesh, points, 1.0, ("left_middle",), Tabs(5.0))
+    for radius, chord in ((2.0, 1e-3), (12.5, 1e-2), (0.05, 1e-2)):
+        angle = np.pi / 4 / chords(radius, chord)
+        assert radius * (1 - np.cos(angle)) <= chord
+        assert radius * (1 - np.cos(angle * 1.5)) > chord or chords(radius, chord) == 2
+    rough = with_tabs(part, panel.mesh, points, 1.0, ("left_middle", "right_middle"), Tabs(10.0, chord=0.05))
+    assert len(rough.surface.faces) < len(tabbed.surface.faces)
     dumbbell = coupon(2.0)
     assert dumbbell.size == pytest.approx([75.0, 12.5, 2.0])
     assert not surface_findings(dumbbell.surface)

@@ -9,6 +9,7 @@ import numpy as np
 import shapely
 
 from mnnfem.errors import InputError, package_for
+from mnnfem.fabricate.fixtures import CHORD, chords
 from mnnfem.fabricate.part import Part
 from mnnfem.mesh import Floats
 
@@ -18,7 +19,7 @@ HEX = {NAME: "#00a000", PORES: "#0000ff", OUTSIDE: "#ff0000"}
 LETTERS = 4.0  # mm high
 
 
-def cutting_lines(part: Part, kerf: float) -> list[tuple[str, Floats]]:
+def cutting_lines(part: Part, kerf: float, chord: float = CHORD) -> list[tuple[str, Floats]]:
     """Layers and closed curves (k, 2) mm, half a kerf outside of the material: pores first, so that the part stays held.
 
     Letters come before both, as they are.
@@ -27,7 +28,7 @@ def cutting_lines(part: Part, kerf: float) -> list[tuple[str, Floats]]:
     """
     if part.outline is None:
         raise InputError(f"{part.name} is a body in space: DXF and SVG are for plane designs.")
-    cut = part.outline.buffer(0.5 * kerf, quad_segs=32) if kerf else part.outline
+    cut = part.outline.buffer(0.5 * kerf, quad_segs=chords(0.5 * kerf, chord)) if kerf else part.outline
     if cut.geom_type != "Polygon" or len(cut.interiors) != len(part.outline.interiors):
         raise InputError(f"A cut of {kerf:g} mm fills a pore of {part.name}: cut finer, or make the pores larger.")
     letters = [(NAME, ring) for letter in part.engraved.geoms for ring in (letter.exterior, *letter.interiors)]
@@ -35,9 +36,9 @@ def cutting_lines(part: Part, kerf: float) -> list[tuple[str, Floats]]:
     return [(layer, shapely.get_coordinates(ring)[:-1]) for layer, ring in rings]
 
 
-def write_dxf(path: Path, part: Part, kerf: float) -> None:
+def write_dxf(path: Path, part: Part, kerf: float, chord: float = CHORD) -> None:
     """Closed LWPOLYLINEs on the layers CUT_PORES and CUT_OUTSIDE, name and letters on ENGRAVE: the same bytes of a part."""
-    lines = cutting_lines(part, kerf)
+    lines = cutting_lines(part, kerf, chord)
     ezdxf = package_for("DXF files", "ezdxf", "ezdxf")
     before = ezdxf.options.write_fixed_meta_data_for_testing
     ezdxf.options.write_fixed_meta_data_for_testing = True  # no time, no random numbers
@@ -65,9 +66,9 @@ def dxf_faults(path: Path) -> tuple[int, int]:
     return len(drawing.audit().errors), int(drawing.units)
 
 
-def write_svg(path: Path, part: Part, kerf: float) -> None:
+def write_svg(path: Path, part: Part, kerf: float, chord: float = CHORD) -> None:
     """One closed path a curve, grouped by layer; the user unit is 1 mm and y points down, as SVG has it."""
-    lines = cutting_lines(part, kerf)
+    lines = cutting_lines(part, kerf, chord)
     every = np.concatenate([corners for _, corners in lines])
     low, high = every.min(axis=0), every.max(axis=0)
     width, height = (f"{side:.6g}" for side in high - low)

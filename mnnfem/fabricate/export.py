@@ -12,7 +12,7 @@ from mnnfem.errors import InputError, unknown_name
 from mnnfem.fabricate.check import Checked, check
 from mnnfem.fabricate.drawings import write_dxf, write_svg
 from mnnfem.fabricate.findings import refuse
-from mnnfem.fabricate.fixtures import coupon
+from mnnfem.fabricate.fixtures import CHORD, Tabs, coupon
 from mnnfem.fabricate.label import engraved
 from mnnfem.fabricate.marked import marked_figure
 from mnnfem.fabricate.mould import mould
@@ -46,6 +46,9 @@ class ExportSettings(SourceSettings):
     shrink: float = setting(0.0, "of what is cast, a fraction of its length", low=0, high=0.2)
     tabs: float = setting(0.0, "depth of clamping tabs at the driven faces of a run's body", unit="mm", low=0, high=200)
     hole: float = setting(4.0, "diameter of the holes in them", unit="mm", low=0.1, high=50)
+    chord: float = setting(
+        CHORD, "most that chords of holes, of the coupon and of a cut's corners lie off their arcs", "mm", 1e-5, 1
+    )
     label: str = setting("", 'engraved into the upper face of a plane body and of the coupon; "hash" is that of the design')
     letters: float = setting(4.0, "height of its capitals", unit="mm", low=1, high=50)
     coupon: bool = setting(False, "also a dumbbell of ISO 37, type 2, to test the same print's material")
@@ -65,7 +68,8 @@ def export_command(argv: Sequence[str]) -> int:
     for one in formats:
         if one not in FORMATS:
             raise unknown_name("value for --format", one, FORMATS)
-    part, machine = part_of(name, settings, settings.tabs, settings.hole), machine_of(settings)
+    tabs = Tabs(settings.tabs, settings.hole, settings.chord) if settings.tabs else None
+    part, machine = part_of(name, settings, tabs), machine_of(settings)
     text = part.origin.split()[-1][:8] if settings.label == "hash" and part.origin else settings.label
     if text:
         part = engraved(part, text, settings.letters)
@@ -75,9 +79,9 @@ def export_command(argv: Sequence[str]) -> int:
     folder = RunFolder(Path(settings.out or (Path(name) / "print" if Path(name).is_dir() else f"print/{name}")))
     kerf = machine.kerf if settings.kerf < 0 else settings.kerf
     for one in formats:
-        write(folder, one, part, settings.material, kerf, settings.shrink)
+        write(folder, one, part, settings, kerf)
     if settings.coupon:
-        piece = coupon(part.thickness, part.origin)
+        piece = coupon(part.thickness, part.origin, settings.chord)
         if text:
             piece = engraved(piece, text, settings.letters)
         piece.surface.export(folder.file("coupon.stl"), file_type="stl")
@@ -102,19 +106,19 @@ def check_command(argv: Sequence[str]) -> int:
     return 0 if checked.sound else 1
 
 
-def write(folder: RunFolder, form: str, part: Part, material: str, kerf: float, shrink: float) -> None:
-    """Write the part in one of `FORMATS`."""
+def write(folder: RunFolder, form: str, part: Part, settings: ExportSettings, kerf: float) -> None:
+    """Write the part in one of `FORMATS`, for a cut that is `kerf` mm wide."""
     writers: dict[str, Callable[[Path], object]] = {
         "stl": lambda path: part.surface.export(path, file_type="stl"),
-        "3mf": lambda path: write_3mf(path, part, material),
+        "3mf": lambda path: write_3mf(path, part, settings.material),
         "step": lambda path: write_step(path, part),
-        "dxf": lambda path: write_dxf(path, part, kerf),
-        "svg": lambda path: write_svg(path, part, kerf),
+        "dxf": lambda path: write_dxf(path, part, kerf, settings.chord),
+        "svg": lambda path: write_svg(path, part, kerf, settings.chord),
     }
     if form in writers:
         writers[form](folder.file(f"{part.name}.{form}"))
         return
-    made = mould(part, shrink)
+    made = mould(part, settings.shrink)
     for role, half in (("lower", made.lower), ("upper", made.upper)):
         half.export(folder.file(f"mould_{role}.stl"), file_type="stl")
 

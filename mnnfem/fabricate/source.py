@@ -13,7 +13,7 @@ from mnnfem.catalogue import as_settings, families, family
 from mnnfem.checkpoint import WEIGHTS
 from mnnfem.designs import kept_designs
 from mnnfem.errors import InputError, unknown_name
-from mnnfem.fabricate.fixtures import with_tabs
+from mnnfem.fabricate.fixtures import Tabs, with_tabs
 from mnnfem.fabricate.part import Part, plane_part, solid_part
 from mnnfem.fabricate.reading import READABLE, read_part
 from mnnfem.formats import read_mesh
@@ -58,8 +58,8 @@ def is_file(name: str) -> bool:
     return kind not in MESHES and (kind.removeprefix(".") in READABLE or Path(name).is_file())
 
 
-def part_of(name: str, settings: SourceSettings, tabs: float = 0.0, hole: float = 4.0) -> Part:
-    """The part that is named; with tabs that deep, mm, at the driven faces of a run's body. InputError where there is none."""
+def part_of(name: str, settings: SourceSettings, tabs: Tabs | None = None) -> Part:
+    """The part that is named; with tabs at the driven faces of a run's body. InputError where there is none."""
     if is_file(name):
         return read_part(Path(name))
     if Path(name).is_dir():
@@ -71,11 +71,11 @@ def part_of(name: str, settings: SourceSettings, tabs: float = 0.0, hole: float 
         plane = MIRROR if MIRROR in body.mesh.facets else ""
         return solid_part(body.mesh, body.points, body.name, settings.scale, body.origin, plane)
     part = plane_part(body.mesh, body.points, thickness, body.name, settings.scale, body.origin)
-    if not tabs:
+    if tabs is None:
         return part
     if not body.driven:
         raise InputError(f"{name} tells no driven faces, so there is no place for tabs: they are for runs.")
-    return with_tabs(part, body.mesh, body.points, settings.scale, body.driven, tabs, hole)
+    return with_tabs(part, body.mesh, body.points, settings.scale, body.driven, tabs)
 
 
 def _of_run(folder: Path) -> _Body:
