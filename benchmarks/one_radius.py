@@ -45,7 +45,7 @@ def reader(first: Floats, last: Floats, low: float, high: float) -> Callable[[Fl
 def one_radius(count: int = 24, solves: int = 8) -> Figures:
     """Solves of unseen radii, started from tables of a few solves."""
     low, high = 0.3, 0.9
-    geometry = round_pores(5, 5, 10.0, common=True, start=0.24, bounds=(0.4 * low, 0.4 * high))
+    geometry = round_pores(5, 5, 10.0, elements=12, common=True, start=0.24, bounds=(0.4 * low, 0.4 * high))
     law, size = NeoHookean(poisson=0.49), float(np.ptp(geometry.mesh.points[:, 1]))
     body = Body(geometry.mesh, law, Boundary(("bottom",), [Drive("top", (0.0, 1.0), 0.2 * size)]), comm=MPI.COMM_SELF)
     controls = np.array([-0.12 * size])
