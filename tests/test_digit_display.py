@@ -83,6 +83,7 @@ def test_the_checkpoint_holds_network_colours_and_design(run: Path) -> None:
     assert np.tanh(PACE * tensors["controller.table"].numpy()) == pytest.approx(controls / 20)  # as images have left them
 
 
+@pytest.mark.slow
 def test_evaluate_shows_the_ten_digits_again_and_on_a_finer_mesh(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evaluate.main([str(run), "--refine", "1"])
     said = capsys.readouterr().out
