@@ -7,11 +7,12 @@
     bars    after MAML's steps at most a quarter of the joint network's error, LEAP's at most a half, to first order less than
             it; after 200 meta-steps, not the tens of thousands of Finn et al., whose error is below a tenth of it
 
-Errors are mean squares over 400 unseen sinusoids, three seeds; the median over the seeds counts.
+Errors are mean squares over 200 unseen sinusoids, three seeds; the median over the seeds counts.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 import time
@@ -26,11 +27,15 @@ from mnnfem.metapde.maml import Maml
 from mnnfem.metapde.objective import Field, Parameters, Sample
 from mnnfem.metapde.siren import Siren
 
-SHOTS, STEPS, LEAP_STEPS, TASKS, META_STEPS, SEEDS = 10, 5, 20, 25, 200, 3
+SHOTS, STEPS, LEAP_STEPS, TASKS, META_STEPS, SEEDS = 10, 5, 40, 25, 200, 3
 RATE = 0.01  # Adam's of the training; at 0.003 MAML is at 0.27 after 100 steps, at 0.01 at 0.13
-UNSEEN, DENSE = 400, 100
+UNSEEN, DENSE = 200, 100
 RATES = (0.003, 0.01, 0.03, 0.1)  # of the joint network's adaptation: the best counts
-BARS = {"MAML / joint": 0.25, "MAML, first order / joint": 1.0, "LEAP / joint": 0.5}
+BARS = {  # a method, the joint network that takes as many steps, and the most that the ratio of their errors may be
+    "MAML": ("joint, few steps", 0.25),
+    "MAML, first order": ("joint, few steps", 1.0),
+    "LEAP": ("joint, more steps", 0.5),
+}
 
 
 def squares(field: Field, sample: Sample) -> torch.Tensor:
@@ -85,16 +90,16 @@ def maml(seed: int, first_order: bool) -> float:
 
 
 def leap(seed: int) -> float:
-    """The error after LEAP's steps."""
+    """The error after LEAP's steps: of gradient descent, as Adam's are as long wherever a path begins, which tells nothing."""
     generator = torch.Generator().manual_seed(seed)
-    learner = Leap(field_of(seed), squares, LEAP_STEPS, partial(torch.optim.Adam, lr=0.01))
+    learner = Leap(field_of(seed), squares, LEAP_STEPS, partial(torch.optim.SGD, lr=0.01))
     _optimised(learner.field.parameters(), lambda: learner.meta_backward(shots(LEAP_STEPS + 1, TASKS, generator)[0]))
     few, dense = shots(LEAP_STEPS + 1, UNSEEN, torch.Generator().manual_seed(2026))
     return error(learner.field, learner.adapted(few), dense)
 
 
-def joint(seed: int) -> float:
-    """The error after as many steps from a network that was trained on all sinusoids at once."""
+def joint(seed: int, steps: int) -> float:
+    """The error after as many steps, of the best kind and rate, from a network that was trained on all sinusoids at once."""
     generator, field = torch.Generator().manual_seed(seed), field_of(seed)
 
     def backward() -> None:
@@ -102,9 +107,9 @@ def joint(seed: int) -> float:
         squares(field, {name: one.flatten(0, 1) for name, one in few.items()}).backward()
 
     _optimised(field.parameters(), backward)
-    few, dense = shots(LEAP_STEPS + 1, UNSEEN, torch.Generator().manual_seed(2026))
-    tried = [(torch.optim.SGD, STEPS), (torch.optim.Adam, LEAP_STEPS)]
-    found = [Leap(field, squares, steps, partial(kind, lr=rate)).adapted(few) for kind, steps in tried for rate in RATES]
+    few, dense = shots(steps + 1, UNSEEN, torch.Generator().manual_seed(2026))
+    kinds = itertools.product((torch.optim.SGD, torch.optim.Adam), RATES)
+    found = [Leap(field, squares, steps, partial(kind, lr=rate)).adapted(few) for kind, rate in kinds]
     return min(error(field, one, dense) for one in found)
 
 
@@ -120,7 +125,8 @@ def _optimised(parameters, backward) -> None:  # type: ignore[no-untyped-def]
 
 
 METHODS = {
-    "joint": joint,
+    "joint, few steps": partial(joint, steps=STEPS),
+    "joint, more steps": partial(joint, steps=LEAP_STEPS),
     "MAML": partial(maml, first_order=False),
     "MAML, first order": partial(maml, first_order=True),
     "LEAP": leap,
@@ -137,8 +143,11 @@ def measure() -> tuple[dict[str, float], list[str]]:
         print(f"... {name}: {', '.join(f'{one:.4f}' for one in errors)}", file=sys.stderr, flush=True)
         figures |= {f"{name}: error": median(errors), f"{name}: worst": max(errors)}
         figures[f"{name}: seconds a seed"] = (time.perf_counter() - began) / SEEDS
-        figures[f"{name} / joint"] = figures[f"{name}: error"] / figures["joint: error"]
-    return figures, [f"{name} {figures[name]:.3g}, wanted at most {bar}" for name, bar in BARS.items() if figures[name] > bar]
+    missed = []
+    for name, (other, bar) in BARS.items():
+        ratio = figures[f"{name} / {other}"] = figures[f"{name}: error"] / figures[f"{other}: error"]
+        missed += [f"{name} / {other} {ratio:.3g}, wanted at most {bar}"] if ratio > bar else []
+    return figures, missed
 
 
 if __name__ == "__main__":
