@@ -16,6 +16,12 @@ def initial(x: Floats, instance: Floats) -> Floats:
     return found
 
 
+def potential(x: Floats, instance: Floats) -> Floats:
+    """An integral of u at t = 0."""
+    found: Floats = -sum(w * np.cos(k * np.pi * x) / (k * np.pi) for k, w in zip(MODES, (1.0, *instance), strict=True))
+    return found
+
+
 def exact(x: Floats, t: float, instance: Floats, quadrature: int = 1500) -> Floats:
     r"""u (n,) at points x (n,) and one time t > 0:
 
@@ -24,8 +30,8 @@ def exact(x: Floats, t: float, instance: Floats, quadrature: int = 1500) -> Floa
     p_0 the integral of u at t = 0, odd about both ends and so periodic; trapezoids, exact to rounding once they are narrow
     against the width of w.
     """
-    y = np.linspace(-1, 2, quadrature)
-    start = -sum(w * np.cos(k * np.pi * y) / (k * np.pi) for k, w in zip(MODES, (1.0, *instance), strict=True))
+    y = np.linspace(-1, 2, quadrature, dtype=np.float64)
+    start = potential(y, instance)
     away = x[:, None] - y
     exponent = -(start + away**2 / (2 * t)) / (2 * VISCOSITY)
     weight = np.exp(exponent - exponent.max(axis=1, keepdims=True))
@@ -39,9 +45,8 @@ def volumes(cells: int, times: Floats, instance: Floats) -> Floats:
     Walls are mirrors of opposite sign.
     """
     width = 1 / cells
-    edges = np.linspace(0, 1, cells + 1)
-    whole = -sum(w * np.cos(k * np.pi * edges) / (k * np.pi) for k, w in zip(MODES, (1.0, *instance), strict=True))
-    u, now, found = np.diff(whole) / width, 0.0, []
+    edges = np.linspace(0, 1, cells + 1, dtype=np.float64)
+    u, now, found = np.diff(potential(edges, instance)) / width, 0.0, []
     for time in times:
         while now < time:
             step = min(STABLE / (np.abs(u).max() / width + 2 * VISCOSITY / width**2), time - now)
