@@ -44,9 +44,8 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     """
     torch.set_num_threads(1)
     ensemble = Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
-    heldout, limits = experiment.held_out(settings.heldout), Makeable.of(settings.process, settings.thickness)
-    if limits:
-        limits.refuse(experiment.geometry)
+    heldout = experiment.held_out(settings.heldout)
+    limits = Makeable.of(settings.process, settings.thickness, experiment.geometry)
     with Progress.of(experiment.workflow, settings, ensemble) as progress:
         if not progress.complete:
             _run(experiment, settings, heldout, limits, progress, began)

@@ -22,7 +22,7 @@ from mnnfem.ensemble import Ensemble
 from mnnfem.errors import EquilibriumError
 from mnnfem.experiment import FROZEN, LEARNED
 from mnnfem.fabricate.extrude import write_stl
-from mnnfem.fabricate.makeable import Makeable, made_sentences
+from mnnfem.fabricate.makeable import Makeable, made_sentences, stop_unmade
 from mnnfem.fields import FieldWriter
 from mnnfem.plan import body_makers
 from mnnfem.progress import Progress
@@ -35,9 +35,7 @@ def run(display: Display, settings: ShowSettings, began: float) -> RunFolder:
     """Choose, train, test, and write the run folder, which is returned; the frozen arm starts where the learned one does."""
     torch.set_num_threads(1)
     ensemble = Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
-    limits = Makeable.of(settings.process, settings.thickness)
-    if limits:
-        limits.refuse(display.geometry)
+    limits = Makeable.of(settings.process, settings.thickness, display.geometry)
     with Progress.of(Show.name, settings, ensemble) as progress:
         if not progress.complete:
             _run(display, settings, limits, progress, began)
@@ -66,6 +64,7 @@ def _run(display: Display, settings: ShowSettings, limits: Makeable | None, prog
         print(sentences(result, folder))
     folder.remove(bankfile.FILE)
     progress.finish()
+    stop_unmade(result)
 
 
 def summary(settings: ShowSettings, start: Start, arms: Mapping[str, Arm], setup: float) -> dict[str, Any]:

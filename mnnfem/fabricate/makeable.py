@@ -34,9 +34,13 @@ class Makeable:
     thickness: float
 
     @classmethod
-    def of(cls, name: str, thickness: float) -> Makeable | None:
-        """By the name of a process or the file of a table; None where none is named."""
-        return cls(process(name), thickness) if name else None
+    def of(cls, name: str, thickness: float, geometry: Geometry) -> Makeable | None:
+        """By the name of a process or the file of a table; None where none is named. InputError as in `refuse`."""
+        if not name:
+            return None
+        limits = cls(process(name), thickness)
+        limits.refuse(geometry)
+        return limits
 
     def checked(self, geometry: Geometry, design: torch.Tensor) -> Checked:
         """Every check of the design (p,) on the geometry's mesh."""
