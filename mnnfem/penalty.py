@@ -1,7 +1,8 @@
-"""Walls that come too near each other, pass through each other, or are pressed so short that they crease: a penalty."""
+"""Walls that come too near each other, pass through each other, or are near folding into themselves: a penalty."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from mnnfem.clearance import facing_points
@@ -11,8 +12,8 @@ from mnnfem.mesh import Mesh
 from mnnfem.walls import walls_of
 
 CREASE = 0.6  # of its length at rest: a free surface that is shorter is near folding into itself
-PRESSED = 4.0  # how many clearances near it counts for, for each length at rest that it is shorter
-NARROWED = 0.5  # of its width at rest: a void that is wider than that costs nothing, however narrow it was made
+FOLDING = 4.0  # how many clearances near it counts for, for each length at rest that it is shorter, each radian of a corner
+NARROWED = 0.5  # of its width, or angle, at rest: a void that is wider than that costs nothing, however narrow it was made
 CHORD = 2e-4  # of the body's size: the farthest that a chord may be from its curved edge
 LEAST = 3  # chords of an edge: where walls face each other, its vertices may not
 
@@ -25,17 +26,18 @@ def overlap_penalty(
     middles: torch.Tensor | None = None,
     crease: float = CREASE,
 ) -> torch.Tensor:
-    r"""How far walls are from keeping a clearance, how deep they have passed, and how near they are to creasing: (b,) mm^3.
+    r"""How far walls are from keeping a clearance, how deep they have passed, and how near they are to folding: (b,) mm^3.
 
-        P = sum_v l_v max(0, t_v - g_v)^2 + sum_e l_e (PRESSED clearance max(0, crease - s_e))^2  ->  integrals along the wall,
-        t_v = min(clearance, NARROWED G_v),
+        P = sum_v l_v max(0, t_v - g_v)^2 + sum_e l_e (f max(0, crease - s_e))^2 + sum_v l_v (f max(0, NARROWED A_v - a_v))^2,
+        t_v = min(clearance, NARROWED G_v),  f = FOLDING clearance  ->  integrals along the wall,
 
     over the points v along the boundary that face another wall across a void: g_v is the distance from it, less than 0
     inside its material, at x = points + displacement, and G_v the width of the void between the same two places at rest. l_v
     is half of the two chords at v in `mesh.points`, a fixed weight. Of two walls that meet, both count. s_e is the length of
     chord e over that at rest: rubber's free surface loses its stability to wrinkles at 0.54 (Biot 1963) and to creases at 0.65
-    (Hong, Zhao and Suo 2009), folds that only a finer mesh shows, and first where a wall has a corner. With no clearance P is
-    the integral of the depth squared of what has passed, and 0 where nothing has.
+    (Hong, Zhao and Suo 2009), folds that only a finer mesh shows. They begin at a void's corners: a_v is the void's angle
+    between the two chords at v, A_v that at rest, at most pi. What has closed to 0.38 of its angle is shut on a mesh of four
+    times the elements. With no clearance P is the integral of the depth squared of what has passed, and 0 where nothing has.
 
     Edges are parabolas through their middles, seen as chords; straight, and seen at their vertices alone, without middles:
     then what has passed in the bulge of an edge, on a coarse mesh 1 mm and more, costs nothing.
@@ -80,9 +82,25 @@ def _penalty(
     short = ((NARROWED * width(rest)).clamp(max=clearance) - gap).clamp(min=0)
     made = _places(course, torch.from_numpy(mesh.points), None)
     length = _lengths(course, made)
-    weight = 0.5 * (length + length[torch.from_numpy(course.before)])
+    weight, folding = 0.5 * (length + length[torch.from_numpy(course.before)]), FOLDING * clearance
     pressed = (crease - _lengths(course, now) / _lengths(course, rest)).clamp(min=0)
-    return weight[rows] @ short.square() + length @ (PRESSED * clearance * pressed).square()
+    made_open = _corners(course, rest).remainder(2 * torch.pi).clamp(max=torch.pi)
+    closed = (NARROWED * made_open - _opening(course, now)).clamp(min=0)
+    return weight[rows] @ short.square() + length @ (folding * pressed).square() + weight @ (folding * closed).square()
+
+
+def _opening(course: Course, places: torch.Tensor) -> torch.Tensor:
+    """Angle (k,) of the void at the course's points, rad: below 0 where the chords there have passed through each other."""
+    angles = _corners(course, places)
+    turns = torch.from_numpy(2 * np.pi - course.angles) - angles.detach()
+    return angles + 2 * torch.pi * (turns / (2 * torch.pi)).round()
+
+
+def _corners(course: Course, places: torch.Tensor) -> torch.Tensor:
+    """Angle (k,) from the chord behind to the one ahead, across the void, but for whole turns, rad."""
+    ahead, behind = (places[torch.from_numpy(there)] - places for there in (course.after, course.before))
+    across = behind[:, 0] * ahead[:, 1] - behind[:, 1] * ahead[:, 0]
+    return torch.atan2(across, (ahead * behind).sum(dim=1))
 
 
 def _lengths(course: Course, places: torch.Tensor) -> torch.Tensor:

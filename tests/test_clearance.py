@@ -62,6 +62,15 @@ def test_walls_pressed_shorter_than_they_bear_cost_what_they_lack() -> None:
     assert penalty(mesh, less, 1.0, 0.7) == pytest.approx(2 * (height + 4.0) * (4 * 0.09) ** 2, rel=1e-9)
 
 
+def test_a_corner_of_a_void_that_closes_costs_what_it_lacks_of_half_its_angle() -> None:
+    """Of a rectangular void that is sheared two corners close and two open; edges are 1 mm long."""
+    mesh = frame(1, (6, 10))
+    for shear in (0.9, 2.0):
+        lacking = np.pi / 4 - np.arctan(1 / shear)
+        moved = mesh.points @ np.array([[1.0, 0.0], [shear, 1.0]])
+        assert penalty(mesh, moved, 0.1) == pytest.approx(2 * (4 * 0.1 * max(0.0, lacking)) ** 2, rel=1e-9)
+
+
 def test_walls_on_two_sides_of_a_ligament_do_not_face_each_other() -> None:
     """Between the voids 1 mm of material is left, pressed to two thirds of that."""
     mesh = frame(2, (3, 7), (8, 12))
@@ -82,12 +91,12 @@ def test_depth_counts_beyond_the_clearance() -> None:
     assert len(np.unique(near.rows)) == len(near.rows)
 
 
-@pytest.mark.parametrize("pressed", [1.0, 0.5])
+@pytest.mark.parametrize(("pressed", "shear"), [(1.0, 0.0), (0.5, 0.0), (1.0, 2.0)])
 @pytest.mark.parametrize("depth", [-0.3, 0.3])
-def test_the_gradient_is_exact_in_design_and_displacement(depth: float, pressed: float) -> None:
+def test_the_gradient_is_exact_in_design_and_displacement(depth: float, pressed: float, shear: float) -> None:
     """Taylor: what is left after the gradient falls with the square of the step."""
     mesh, moved = sines(1, depth)
-    moved = moved * [pressed, 1.0]  # along the walls
+    moved = moved @ np.array([[pressed, 0.0], [shear, 1.0]])  # along the walls
     rng = np.random.default_rng(3)
     inputs = [torch.from_numpy(mesh.points.copy()), torch.from_numpy(moved - mesh.points)]
     inputs = [(one + 0.003 * torch.from_numpy(rng.normal(size=one.shape))).requires_grad_() for one in inputs]
