@@ -179,15 +179,15 @@ def name_of(load: Load) -> str:
 
 
 def rim_of(facets: Ints) -> Ints:
-    """The rim of facets (k, d): those of their own sides that one facet alone has, (r, d - 1)."""
-    d = facets.shape[1]
-    sides = [tuple(sorted(side)) for facet in facets for side in _sides([int(vertex) for vertex in facet], d)]
-    rim: Ints = np.array([side for side, count in Counter(sides).items() if count == 1], dtype=np.int64).reshape(-1, d - 1)
+    """The rim of facets (k, v): those of their sides that one of them alone has, (r, 1) of edges, (r, 2) of faces."""
+    width = 1 if facets.shape[1] == 2 else 2
+    sides = [tuple(sorted(side)) for facet in facets for side in _sides([int(vertex) for vertex in facet], width)]
+    rim: Ints = np.array([side for side, count in Counter(sides).items() if count == 1], dtype=np.int64).reshape(-1, width)
     return rim
 
 
-def _sides(facet: list[int], d: int) -> Iterable[tuple[int, ...]]:
-    return ((vertex,) for vertex in facet) if d == 2 else ((facet[k - 1], facet[k]) for k in range(len(facet)))
+def _sides(facet: list[int], width: int) -> Iterable[tuple[int, ...]]:
+    return ((vertex,) for vertex in facet) if width == 1 else ((facet[k - 1], facet[k]) for k in range(len(facet)))
 
 
 def _check_direction(load: Load, direction: tuple[float, ...], mesh: Mesh) -> None:

@@ -22,6 +22,7 @@ from mnnfem.fields import FieldWriter
 from mnnfem.formulation import Formulation
 from mnnfem.geometry import Geometry, finer, least_areas
 from mnnfem.guard import Guard
+from mnnfem.loads import rim_of
 from mnnfem.mesh import Mesh, least_measures, signed_measures
 from mnnfem.meshfigure import mesh_figure
 from mnnfem.quality import least_angles, mean_ratios
@@ -53,6 +54,13 @@ def test_a_cellular_body_of_blocks_is_that_of_simplices(dim: int) -> None:
     solutions = [body_of(one.mesh).solve(one.mesh.points, np.array([-3.0]), RUBBER.values) for one in (blocks, simplices)]
     assert all(one.record.certified for one in solutions)
     assert solutions[0].record.energy == pytest.approx(solutions[1].record.energy, rel=0.02)
+
+
+def test_a_pore_through_a_slab_of_hexahedra_has_its_rim_on_both_faces() -> None:
+    mesh = porous(3).mesh
+    heights = mesh.points[rim_of(mesh.facet("pores")), 2]
+    assert heights.shape == (2 * len(star_pores(2, 1, solid=(), layers=2, quadrilaterals=True).mesh.facet("pores")), 2)
+    assert set(heights.ravel()) == {0.0, 20.0}
 
 
 @pytest.mark.parametrize("dim", [2, 3])
