@@ -17,6 +17,7 @@ from pathlib import Path
 from benchmarks.print_checks import SPACE, THICKNESS
 from benchmarks.report import finish
 from geometries.gallery import SHOWN
+from mnnfem.errors import InputError
 from mnnfem.fabricate.drawings import dxf_faults, write_dxf, write_svg
 from mnnfem.fabricate.mould import mould
 from mnnfem.fabricate.part import Part, plane_part, solid_part
@@ -85,7 +86,11 @@ def main() -> None:
     every: dict[str, float] = {}
     missed = []
     for name, make in parts.items():
-        figures, bars = figures_of(make())
+        try:
+            part = make()
+        except InputError as problem:
+            parser.error(str(problem))
+        figures, bars = figures_of(part)
         every |= {f"{name}: {what}": value for what, value in figures.items()}
         missed += [f"{name}: {bar}" for bar, reached in bars.items() if not reached]
         print(f"{name}: {'MISSED' if not all(bars.values()) else 'every bar reached'}", file=sys.stderr)

@@ -15,9 +15,10 @@ from typing import Any, NoReturn, TypeVar
 
 from mpi4py import MPI
 
-from mnnfem.errors import InputError, StorageError, TrainingStopped, package_for, unknown_name
+from mnnfem.errors import InputError, StorageError, TrainingStopped, unknown_name
 from mnnfem.interrupt import STOPPED, Interrupted, end_by_signals
 from mnnfem.runfolder import SETTINGS, read_json
+from mnnfem.tables import read_table
 from mnnfem.usage import CONFIG, fields_of, option, types_of, usage
 
 S = TypeVar("S")
@@ -176,16 +177,12 @@ def _begun(kind: type, told: Mapping[str, Any]) -> Given:
 
 
 def _written(file: Path, mistakes: list[str]) -> dict[str, Any]:
-    reader = package_for("Files of settings", "tomllib", "Python 3.11", ", or type the options")
     try:
-        found = reader.loads(file.read_text())
-    except OSError as problem:
-        mistakes.append(f"--config {file} cannot be read: {problem.strerror}.")
-    except (ValueError, RecursionError) as problem:
-        mistakes.append(f"--config {file} is not a TOML file: {problem}.")
-    else:
-        return {name.replace("-", "_"): value for name, value in found.items()}
-    return {}
+        found = read_table(str(file), "--config", "Files of settings", ", or type the options")
+    except InputError as problem:
+        mistakes.append(str(problem))
+        return {}
+    return {name.replace("-", "_"): value for name, value in found.items()}
 
 
 def _converted(called: str, value: Any, kind: type, unit: str) -> Any:

@@ -16,6 +16,8 @@ def read_table(file: str, called: str, many: str, otherwise: str = "") -> dict[s
     reader = package_for(many, "tomllib", "Python 3.11", otherwise)
     try:
         table: dict[str, Any] = reader.loads(Path(file).read_text())
-    except (OSError, UnicodeDecodeError, reader.TOMLDecodeError) as problem:
-        raise InputError(f"{called} {file} cannot be read: {problem}.") from None
+    except OSError as problem:
+        raise InputError(f"{called} {file} cannot be read: {problem.strerror}.") from None
+    except (ValueError, RecursionError) as problem:
+        raise InputError(f"{called} {file} is not a TOML file: {problem}.") from None
     return table

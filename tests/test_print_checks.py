@@ -133,7 +133,8 @@ def test_a_process_of_ones_own(tmp_path, part: Part) -> None:  # type: ignore[no
     for text, message in (
         ("wal = 1.0", "Did you mean 'wall'"),
         ("wall = -1", "wall in .* is a length in mm, above 0; got -1"),
-        ("wall = ", "cannot be read"),
+        ("wall = ", "is not a TOML file"),
+        ("a = " + 2000 * "[", "is not a TOML file"),
         ('based_on = "fdn"', "Did you mean 'fdm'"),
     ):
         table.write_text(text)

@@ -93,7 +93,7 @@ def test_each_run_of_a_sweep_has_its_settings_and_its_folder(here: Path) -> None
         ("[product]", "has no runs"),
         ("[[rows]]\nseed = 1\n[product]\nseed = [2]", "'seed' both in"),
         ("[array]\nseed = [1]", "Unknown table in sweep.toml 'array'"),
-        ("seed = [", "The sweep sweep.toml cannot be read"),
+        ("seed = [", "The sweep sweep.toml is not a TOML file"),
     ],
 )
 def test_a_wrong_sweep_is_refused_before_anything_is_written(here: Path, table: str, words: str) -> None:
