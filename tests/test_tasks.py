@@ -173,12 +173,12 @@ def test_gradients_of_errors_are_exact(task: Task, of: str) -> None:
 
 
 def test_random_fields_have_the_covariance_they_should() -> None:
-    many = fields(4000, torch.Generator().manual_seed(0))
-    assert float(many.mean()) == pytest.approx(0.0, abs=0.05)
+    many = fields(1000, torch.Generator().manual_seed(0))
+    assert float(many.mean()) == pytest.approx(0.0, abs=0.08)
     for degrees in (0, 30, 60, 90, 180):
         chord = 2 * math.sin(math.radians(degrees) / 2)
         got = float((many[:, 100] * many[:, 100 + 2 * degrees]).mean())
-        assert got == pytest.approx(math.exp(-(chord**2) / (2 * 0.8**2)), abs=0.06)
+        assert got == pytest.approx(math.exp(-(chord**2) / (2 * 0.8**2)), abs=0.12)
 
 
 def test_outlines_are_even_in_arc_length_and_normalised() -> None:

@@ -92,20 +92,19 @@ def test_a_film_follows_its_path_from_state_to_state(model: Autoencoder) -> None
     assert film.errors.numpy() == pytest.approx(rest.errors.numpy(), abs=1e-6)
 
 
-def test_an_overlap_penalty_pulls_walls_apart_and_zero_weight_changes_nothing(panel: Geometry, body: Body) -> None:
+def test_an_overlap_penalty_pulls_walls_apart(panel: Geometry, body: Body) -> None:
     """Weak pores, pressed; the network stays as it is. Measured: 4.68 mm deep without the penalty, none with it."""
     task, found = Translation(), []
-    for weight in ({}, {"overlap_weight": 0.0}, {"overlap_weight": 1.0}):
+    for weight in (0.0, 1.0):
         torch.manual_seed(0)
         model = Autoencoder(Controller(2, [40.0, 40.0]), Plant(panel, lambda _: body, Guard(0.0, 0.0)), NeoHookean())
         with torch.no_grad():
             model.design.fill_(0.85)
             model.controller.layers[-1].bias.copy_(torch.tensor([1.0, -1.0]))
-        steps = list(train(model, task, torch.Generator().manual_seed(0), Schedule(20, 2, 0.0, 0.01, clearance=1.0, **weight)))
+        schedule = Schedule(12, 2, 0.0, 0.02, overlap_weight=weight, clearance=1.0)
+        first, *_ = train(model, task, torch.Generator().manual_seed(0), schedule)
         tested = evaluate(model, task, task.sample(2, torch.Generator().manual_seed(0)))
-        found.append((model.design.detach().clone(), [step.loss for step in steps], tested.deepest_overlap, tested.crossed))
-    assert torch.equal(found[0][0], found[1][0])
-    assert found[0][1] == found[1][1]
-    assert found[2][1][0] == found[0][1][0]  # a step reports its error without the penalty
-    assert [one[3] for one in found] == [2, 2, 0]
-    assert found[0][2] > 3
+        found.append((first.loss, tested.deepest_overlap, tested.crossed))
+    assert found[0][0] == found[1][0]  # a step reports its error without the penalty
+    assert [one[2] for one in found] == [2, 0]
+    assert found[0][1] > 3
