@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from mpi4py import MPI
 
 from mnnfem.adjoint import Adjoint, Gradients
 from mnnfem.equilibrium import Solution
@@ -39,13 +40,11 @@ class Curvature:
         """
         solid = self.solid
         lift = solid.lift(way.controls)
-        step = STEP * min(
-            _ratio(solid.extent, way.points), _ratio(np.abs(solution.material), way.material), _ratio(solid.extent, lift)
-        )
+        step = self._step(solution, way, lift)
         rate = self._slope(solution, way, lift, step, lambda moved: solid.residual(moved.displacement))
         moving = lift + self._solve(solution, -rate)
         multiplier = self._solve(solution, force)
-        step = min(step, STEP * _ratio(solid.extent, moving))
+        step = min(step, self._step(solution, way, moving))
         change = self._slope(solution, way, moving, step, lambda moved: solid.tangent_action(moved.displacement, multiplier))
         bent = np.zeros_like(force) if turned is None else turned(moving)
         turning = self._solve(solution, bent - change)
@@ -68,7 +67,7 @@ class Curvature:
         controls = np.zeros_like(solution.controls)
         controls[other] = 1.0
         way = Gradients(np.zeros_like(solution.points), controls, np.zeros_like(solution.material))
-        step = STEP * _ratio(solid.extent, moving)
+        step = self._step(solution, way, moving)
         change = self._slope(solution, way, moving, step, lambda moved: solid.tangent_action(moved.displacement, followed))
         turning = self._solve(solution, -change)
 
@@ -77,6 +76,12 @@ class Curvature:
             return self.adjoint.along(moved, -follower, solid.tangent_action(moved.displacement, follower))
 
         return self._ends(solution, way, moving, step, gradient)
+
+    def _step(self, solution: Solution, way: Gradients, moving: Floats) -> float:
+        """How far along a change of nodes, material and own displacements the differences reach: as far on every rank."""
+        extent, values = self.solid.extent, np.abs(solution.material)
+        least = min(_ratio(extent, way.points), _ratio(values, way.material), _ratio(extent, moving))
+        return STEP * float(self.solid.comm.allreduce(least, op=MPI.MIN))
 
     def _ends(
         self, solution: Solution, way: Gradients, moving: Floats, step: float, of: Callable[[Solution, float], Gradients]

@@ -21,10 +21,10 @@ START = (MESH.points, np.array([0.8, 0.01, 0.02]), LAW.values)
 SIZES = (0.03, np.array([0.5, 0.01, 0.02]), LAW.values)
 
 
-def made(formulation: Formulation) -> Body:
+def made(formulation: Formulation, comm: MPI.Comm = MPI.COMM_SELF) -> Body:
     loads = [Traction("top", (0.3, -1.0), 1.0), Tendon(("start", "middle", "end"), 1.0)]
     boundary = Boundary(("left",), [Drive("right", (1.0, None), 4.0)], loads=loads)
-    return Body(MESH, LAW, boundary, comm=MPI.COMM_SELF, formulation=formulation)
+    return Body(MESH, LAW, boundary, comm=comm, formulation=formulation)
 
 
 def way(generator: np.random.Generator, only: int | None = None) -> list[Floats]:
@@ -64,3 +64,15 @@ def test_it_is_symmetric_and_the_change_of_the_gradient() -> None:
     for name in NAMES:
         change = (getattr(ends[0], name) - getattr(ends[1], name)) / 2e-4
         assert getattr(products[0], name) == pytest.approx(change, rel=1e-5, abs=1e-5 * np.abs(change).max())
+
+
+@pytest.mark.mpi
+def test_it_is_the_same_on_several_ranks() -> None:
+    generator, found = np.random.default_rng(3), []
+    weights, along = generator.normal(size=MESH.points.shape), way(generator, 1)
+    for comm in (MPI.COMM_SELF, MPI.COMM_WORLD):
+        body = made(Formulation(), comm)
+        found.append(body.hessian_product(body.solve(*START), weights, Gradients(*along)))
+    for name in NAMES:
+        one, several = (getattr(product, name) for product in found)
+        assert np.abs(several - one).max() <= 1e-7 * np.abs(one).max(), name
