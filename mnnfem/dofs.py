@@ -12,7 +12,6 @@ from dolfinx import fem, la
 from mpi4py import MPI
 
 from mnnfem import _compat
-from mnnfem.errors import InputError
 from mnnfem.mesh import Floats, Ints, Mask, Mesh
 from mnnfem.periodic import Periodic
 from mnnfem.ties import Ties
@@ -52,11 +51,9 @@ class Dofs:
         self._vertex_points = self.node_index[self.cell_nodes.ravel()[at[own]]]
         self.ties: Ties | None = None
         if periodic is not None:
-            if self.comm.size > 1:
-                raise InputError(f"A periodic cell lies on one rank, not on {self.comm.size}: give comm=MPI.COMM_SELF.")
             nodes = space.tabulate_dof_coordinates()[: self.owned, : self.dim]
             on = {name: self.on_facet(name) for pair in periodic.pairs for name in pair}
-            self.ties, self.size = (ties := Ties(periodic, mesh, nodes, on)), ties.size
+            self.ties, self.size = (ties := Ties(periodic, mesh, nodes, on, self.comm)), ties.size
 
     def expand(self, u: Floats) -> Floats:
         """Displacements of the own nodes, (d owned,) mm, from own degrees of freedom."""

@@ -71,7 +71,7 @@ class Solid:
         mass = Matrix([[ufl.inner(trial, test) * ufl.dx(degree=2 * self.degree)]])
         diagonal = mass.assembled([]).getDiagonal()
         ties = self.dofs.ties
-        self.mass: Floats = np.array(diagonal.array) if ties is None else ties.matrix.power(2).T @ diagonal.array
+        self.mass: Floats = np.array(diagonal.array) if ties is None else ties.diagonal(diagonal.array)
         diagonal.destroy()
         mass.storage.destroy()
 

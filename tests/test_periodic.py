@@ -39,11 +39,12 @@ def cell(
     free: tuple[Entry, ...] = (),
     formulation: Formulation = Formulation(),
     regions: Regions | None = None,
+    comm: MPI.Comm = MPI.COMM_SELF,
 ) -> Body:
     pairs = (*SIDES, ("back", "front")) if mesh.dim == 3 else SIDES
     periodic = Periodic(pairs, [Strain(*entry, 0.9) for entry in driven], free)
     boundary = Boundary(periodic=periodic)
-    return Body(mesh, law, boundary, comm=MPI.COMM_SELF, formulation=formulation, regions=regions)
+    return Body(mesh, law, boundary, comm=comm, formulation=formulation, regions=regions)
 
 
 def pore(radius: float = 0.5) -> Mesh:
@@ -145,6 +146,40 @@ def test_four_cells_buckle_where_one_cannot() -> None:
     assert several.record.bifurcation
     assert not single.record.bifurcation
     assert several.record.energy / 4 < 0.95 * single.record.energy
+
+
+def figures(body: Body, solution: Solution) -> list[Floats]:
+    """What is told of a cell: its state, its mean stress and stiffness, and their gradients."""
+    found, last = effective(body, solution), len(body.solid.lifts) - 1
+    slopes = stress_gradients(body, solution, last), stiffness_gradients(body, solution, 0, last)
+    told = [body.displacement(solution), found.stress, found.stiffness]
+    return [*told, *(one for slope in slopes for one in (slope.points, slope.controls, slope.material))]
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("name", ["P2", "P2/P1", "P2, space"])
+def test_a_cell_on_several_ranks_is_that_of_one(name: str) -> None:
+    dim, formulation = FORMS[name]
+    mesh = pore() if dim == 2 else extruded(as_geometry(strip(2.0, 1.0, 2, 2)), 0.5, 1).mesh
+    driven, free = (((0, 0), (0, 1)), ((1, 1),)) if name == "P2" else (ALL, ())
+    found = []
+    for comm in (MPI.COMM_SELF, MPI.COMM_WORLD):
+        body = cell(mesh, driven=driven, free=free, formulation=formulation, comm=comm)
+        found.append(figures(body, solved(body, (0.05, -0.03, 0.06)[: len(driven)])))
+    for number, (one, several) in enumerate(zip(*found, strict=True)):
+        close = 1e-10 if number < 6 else 1e-6  # the stiffness's gradients are differences
+        assert np.abs(several - one).max() <= close * max(np.abs(one).max(), 1e-3), number
+
+
+@pytest.mark.mpi
+def test_four_cells_buckle_alike_on_several_ranks() -> None:
+    mesh, found = tiled(pore(0.85), 2), []
+    for comm in (MPI.COMM_SELF, MPI.COMM_WORLD):
+        body = cell(mesh, driven=((1, 1),), free=((0, 0),), comm=comm)
+        solution = solved(body, (-0.08,))
+        assert solution.record.kicks > 0
+        found.append(body.displacement(solution))
+    assert np.abs(found[1] - found[0]).max() <= 1e-8 * np.abs(found[0]).max()
 
 
 def test_a_laminate_has_the_stiffness_of_its_layers() -> None:
