@@ -28,6 +28,7 @@ from mnnfem.ensemble import Ensemble
 from mnnfem.equilibrium import Solution, Start
 from mnnfem.errors import EquilibriumError
 from mnnfem.experiment import LEARNED, train_arm
+from mnnfem.guess.family import Cells
 from mnnfem.mesh import Floats, Mesh
 from mnnfem.plan import Experiment, Makers
 from mnnfem.progress import Progress
@@ -35,6 +36,8 @@ from mnnfem.runfolder import RunFolder
 from mnnfem.settings import parse, run_main
 from mnnfem.warmstart import CAPACITY
 from workflows.translation import TranslationSettings, experiment
+
+SMALL = (30.0, ((1, 1),))  # side of a cell, mm, and the cells without a pore
 
 
 class Samples:
@@ -114,7 +117,7 @@ def main(argv: Sequence[str]) -> None:
     torch.set_num_threads(1)
     plan = experiment(settings)
     if faults.small:
-        plan = dataclasses.replace(plan, geometry=star_pores(3, 3, cell=30.0, solid=((1, 1),), layers=1))
+        plan = dataclasses.replace(plan, geometry=star_pores(3, 3, *SMALL, layers=settings.layers), cells=Cells(3, 3, *SMALL))
     ensemble = Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
     world, samples, replica, heldout = ensemble.world, Samples(faults, settings), replicas(), plan.held_out(settings.heldout)
     folder = RunFolder(Path(settings.out), world)

@@ -45,7 +45,7 @@ OPTIONS: dict[str, Any] = {
 }
 CHECKPOINT = "checkpoint/training.safetensors"
 PLACES = ("within the file", "before the flush", "after the flush", "in place")
-COST = ("seconds", "factorisations")  # what a resumed run needs more of, as lost factors are made again
+COST = ("seconds", "study", "factorisations")  # what a resumed run needs more of, as lost factors are made again
 
 
 def train(folder: Path) -> None:

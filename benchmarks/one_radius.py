@@ -27,7 +27,6 @@ from mnnfem.boundary import Boundary, Drive
 from mnnfem.guess.classical import Guess, Interpolation, Previous, nothing
 from mnnfem.material import NeoHookean
 from mnnfem.mesh import Floats
-from mnnfem.warmstart import Library
 
 
 def reader(first: Floats, last: Floats, low: float, high: float) -> Callable[[Floats, Floats], Floats]:
@@ -53,16 +52,16 @@ def one_radius(count: int = 24, solves: int = 8) -> Figures:
     def points(scale: float) -> Floats:
         return geometry.motion(torch.tensor([0.4 * scale], dtype=torch.float64)).numpy()
 
-    began, scales, library = time.process_time(), np.linspace(low, high, solves), Library()
+    began, scales, previous = time.process_time(), np.linspace(low, high, solves), Previous()
     found = [body.solve(points(scale), controls, law.values) for scale in scales]
     offline = time.process_time() - began
-    library.add(found[solves // 2])
+    previous.add(found[solves // 2])
     states = np.array([one.displacement for one in found])
     scale_of = reader(points(low), points(high), low, high)
     unseen = [Case(points(s), controls, law.values) for s in np.random.default_rng(UNSEEN).uniform(low, high, count)]
     guesses: dict[str, Guess] = {
         COLD: nothing,
-        "previous": Previous(library),
+        "previous": previous,
         "linear interpolation": Interpolation(scale_of, scales[:, None], states, "linear"),
         "cubic interpolation": Interpolation(scale_of, scales[:, None], states, "cubic"),
         "the solution itself": Exact(body, unseen),

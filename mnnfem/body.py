@@ -9,7 +9,7 @@ from mnnfem.adjoint import Adjoint, Gradients
 from mnnfem.boundary import Boundary
 from mnnfem.continuation import Effort
 from mnnfem.curvature import Curvature
-from mnnfem.equilibrium import Equilibrium, Known, Solution, Start
+from mnnfem.equilibrium import Equilibrium, Solution, Start, lender
 from mnnfem.formulation import Formulation
 from mnnfem.material import Law
 from mnnfem.mesh import Floats, Ints, Mesh
@@ -77,7 +77,8 @@ class Body:
 
     def keeps(self, start: Start) -> bool:
         """Whether a solve from `start` finds its factor here."""
-        return isinstance(start, Known) and self.equilibrium.keeps(start)
+        known = lender(start)
+        return known is not None and self.equilibrium.keeps(known)
 
     def reaction_gradients(self, solution: Solution, control: int) -> Gradients:
         """Gradients of the reaction of a control at an equilibrium, N/mm."""

@@ -34,11 +34,12 @@ class Physics(Protocol):
 
 
 class Starts(Protocol):
-    """Where a solve may start: remembers solutions, gives one that is near, carries all to another mesh."""
+    """Where a solve may start: gives a start or None, remembers solutions, carries all to another mesh, may learn."""
 
-    def nearest(self, controls: Any) -> Any: ...
+    def __call__(self, points: Any, controls: Any, material: Any) -> Any: ...
     def add(self, solution: Any) -> None: ...
     def carry(self, carrier: Callable[[Any], Any]) -> None: ...
+    def study(self, design: Any) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class Bridge(torch.nn.Module):
     def forward(
         self, points: torch.Tensor, controls: torch.Tensor, material: torch.Tensor, starts: Starts | None = None
     ) -> Response:
-        """Solve every row of controls, each from the state nearest among those that `starts` has before, if given.
+        """Solve every row of controls, each from what `starts` gives before the first is solved, if given.
 
         Raises InputError before any solve for a wrong shape, dtype, device or value.
         """
@@ -126,7 +127,7 @@ class _Solve(torch.autograd.Function):
     def forward(ctx, points, controls, material, bridge, starts, outcome):  # type: ignore[no-untyped-def]
         x, c, p = points.numpy(), controls.numpy(), material.numpy()
         physics, ensemble = bridge.physics, bridge.ensemble
-        begins = [starts.nearest(control) if starts else None for control in c]
+        begins = [starts(x, control, p) if starts else None for control in c]
 
         def solve(sample: int) -> Any:
             try:

@@ -65,6 +65,24 @@ def fit(tensors: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor],
             )
 
 
+def moments(optimiser: torch.optim.Adam) -> Tensors:
+    """Adam's, by the number of the parameter."""
+    return {f"{k}.{name}": one for k, state in optimiser.state_dict()["state"].items() for name, one in state.items()}
+
+
+def put_moments(tensors: Mapping[str, torch.Tensor], optimiser: torch.optim.Adam, file: str) -> None:
+    """What `moments` gave, which comes from `file`, into an optimiser of such parameters; InputError if it does not fit."""
+    learned = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    wanted, found = Tensors(), dict[int, Tensors]()
+    for k, parameter in enumerate(learned):
+        if f"{k}.step" in tensors:  # one that has had no gradient has none
+            like = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
+            wanted |= {f"{k}.{name}": tensor for name, tensor in like.items()}
+            found[k] = {name: tensors.get(f"{k}.{name}", tensor) for name, tensor in like.items()}
+    fit(tensors, wanted, file)
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": found})
+
+
 def packed(tensors: Mapping[str, torch.Tensor], state: Mapping[str, Any]) -> bytes:
     """One file of tensors and a JSON state, with a digest of both."""
     text, own = json.dumps(state, allow_nan=False), _own(tensors)

@@ -81,10 +81,22 @@ class Known(Start):
 
 
 @dataclass(frozen=True)
+class Near(Start):
+    """A start that is no solution, but near one, whose factor serves it, too."""
+
+    whose: Known
+
+
+@dataclass(frozen=True)
 class Solution(Known):
     """A stable equilibrium: residual below tolerance, det F > 0, positive-definite tangent, full load."""
 
     record: Record
+
+
+def lender(start: Start | None) -> Known | None:
+    """The solution whose factor a solve from `start` begins with."""
+    return start.whose if isinstance(start, Near) else start if isinstance(start, Known) else None
 
 
 class Equilibrium:
@@ -106,7 +118,7 @@ class Equilibrium:
         """
         self.check(points, controls, material)
         slot = self._next_slot()
-        whose = start if isinstance(start, Known) else None  # one carried over from another mesh has no factor to lend
+        whose = lender(start)
         kept = whose is None or self.keeps(whose)
         lent = self._lend(whose, slot) if whose else None
         stamp = self._stamps[slot] = uuid.uuid4()

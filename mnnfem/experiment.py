@@ -25,6 +25,7 @@ from mnnfem.plant import Renewal
 from mnnfem.progress import Progress
 from mnnfem.results import Arm
 from mnnfem.runfolder import RESULT, RunFolder
+from mnnfem.starting import refuse_unknown, remembered
 from mnnfem.task import Task
 from mnnfem.trainer import Schedule, Step, adam, evaluate, follow, train
 from mnnfem.trainingstate import Training
@@ -44,6 +45,7 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     """
     torch.set_num_threads(1)
     ensemble = Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
+    refuse_unknown(settings.warm_start, experiment.cells is not None, settings.ranks_per_sample)
     heldout = experiment.held_out(settings.heldout)
     limits = Makeable.of(settings.process, settings.thickness, experiment.geometry)
     with Progress.of(experiment.workflow, settings, ensemble) as progress:
@@ -115,11 +117,11 @@ def train_arm(
     times = [time.perf_counter()]
     before = evaluate(model, task, heldout)
     times.append(time.perf_counter())
-    training = Training(model, adam(model), generator, Library())
+    training = Training(model, adam(model), generator, experiment.starts(settings, model))
     steps = trained(name, training, task, schedule, progress)
     if settings.fine_iterations and (name == LEARNED or settings.frozen_geometry):
         model = on_finer_mesh(model, makers.finer, 1)
-        training = dataclasses.replace(training, model=model, starts=Library(FEW))
+        training = dataclasses.replace(training, model=model, starts=remembered(settings.warm_start, FEW))
         steps += trained(f"{name}, finer mesh", training, task, settings.fine_schedule(schedule), progress)
     if progress.passed(name):
         checkpoint.load(progress.folder.path, model)

@@ -16,14 +16,16 @@ from mnnfem.controller import Controller
 from mnnfem.ensemble import Ensemble
 from mnnfem.geometry import Geometry
 from mnnfem.guard import Guard
+from mnnfem.guess.family import Cells
 from mnnfem.material import Law, NeoHookean
 from mnnfem.mesh import Mesh
 from mnnfem.penalty import CREASE
 from mnnfem.plant import Limits, Plant
 from mnnfem.settings import setting
+from mnnfem.starting import KINDS, LEARNED, learned, remembered
 from mnnfem.task import Watched
 from mnnfem.trainer import Schedule
-from mnnfem.warmstart import CAPACITY, FEW
+from mnnfem.warmstart import CAPACITY, FEW, Library
 
 HELD_OUT_SEED = 2023
 
@@ -49,6 +51,8 @@ class Settings:
     clearance: float = setting(2.0, "how near that is", unit="mm", low=0, high=100)
     crease: float = setting(CREASE, "share of its length below which a wall counts as near to creasing", low=0, high=1)
     least_quality: float = setting(Guard.quality, "elements moved below it (mean ratio) are meshed anew", low=0, high=0.5)
+    warm_start: str = setting("predictor", "where training solves start: at rest, or by earlier ones", choices=KINDS)
+    guess_steps: int = setting(1, "with metapde: of the guess's own training, after each of these steps", low=1)
     most_failed: float = setting(0.5, "share of a step's samples without an equilibrium that ends the run", low=0, high=1)
     ranks_per_sample: int = setting(1, "under mpirun: ranks over which each sample's mesh is spread", low=1)
     heldout: int = setting(64, "held-out targets", low=1)
@@ -92,6 +96,7 @@ class Experiment:
     workflow   the file in workflows/ that makes it from settings
     path       targets (k, ...) that the film follows
     hidden     widths of the network's hidden layers
+    cells      of a panel of star-shaped pores, for which a first guess can be learned
     """
 
     workflow: str
@@ -101,6 +106,7 @@ class Experiment:
     law: Law
     path: torch.Tensor
     hidden: tuple[int, ...] = (30, 30, 30)
+    cells: Cells | None = None
 
     def held_out(self, count: int) -> torch.Tensor:
         """The targets of every evaluation, the same whatever a run's seed."""
@@ -112,6 +118,14 @@ class Experiment:
         """An untrained model, its body made by `make`."""
         controller = Controller(self.task.inputs, self.boundary.bounds, self.hidden)
         return Autoencoder(controller, Plant(self.geometry, make, guard, ensemble, limits), self.law)
+
+    def starts(self, settings: Settings, model: Autoencoder) -> Library:
+        """Where the solves of a training of this model start, on the mesh that it begins on."""
+        if settings.warm_start != LEARNED or self.cells is None or model.geometry is not self.geometry:
+            return remembered(settings.warm_start)
+        family, body = self.cells.family(self.geometry, self.boundary, self.law), model.plant.physics
+        assert isinstance(body, Body)
+        return learned(family, body, model.plant.ensemble, settings.iterations, settings.guess_steps, settings.seed)
 
 
 @dataclass(frozen=True)

@@ -68,14 +68,26 @@ def summary(task: Watched, seed: int, heldout: torch.Tensor, arm: Arm, frozen: A
             "factorisations": sum(one.factorisations for one in every),
             "warm_starts": sum(step.warm for step in steps),
         },
+        **learned_guess(steps),
         "versions": versions(),
+    }
+
+
+def learned_guess(steps: Sequence[Step]) -> dict[str, Any]:
+    """Of a guess that learned beside the steps: solves that it started, the share of their time that it took; or {}."""
+    study = sum(step.study for step in steps)
+    if not study:
+        return {}
+    return {
+        "learned_guess": {"started": sum(step.guessed for step in steps), "time": study / sum(one.seconds for one in steps)}
     }
 
 
 def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
     """The result for people."""
     heldout, unit, seconds, solver = (result[key] for key in ("heldout", "unit", "seconds", "solver"))
-    made = "".join(f"{sentence}\n" for sentence in made_sentences(result))
+    made, guess = "".join(f"{sentence}\n" for sentence in made_sentences(result)), result.get("learned_guess")
+    learned = "a learned guess started {started} of the solves; it and its own training took {time:.0%} of the steps' time\n"
     return (
         f"held-out error {heldout['after']:.3f} {unit} (worst {heldout['worst']:.2f}, n = {heldout['n']}); before training "
         f"{heldout['before']:.2f}, frozen geometry {result['frozen_geometry']:.2f}, do nothing {result['do_nothing']:.2f}\n"
@@ -84,7 +96,8 @@ def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
         f"{solver['solves']} solves, {solver['failed']} failed, {solver['uncertified']} uncertified, "
         f"{solver['factorisations']} factorisations; walls pass through each other in {heldout['crossed']} held-out states, "
         f"at most {heldout['deepest_overlap']:.2f} mm deep\n"
-        f"{made}everything is in {folder.path}: look at targets.png and path.gif, or open fields/path.pvd in ParaView"
+        f"{learned.format(**guess) if guess else ''}{made}"
+        f"everything is in {folder.path}: look at targets.png and path.gif, or open fields/path.pvd in ParaView"
     )
 
 

@@ -16,6 +16,7 @@ from mnnfem.errors import EquilibriumError, InputError, TrainingStopped
 from mnnfem.penalty import CREASE, overlap_penalty
 from mnnfem.plant import Renewal
 from mnnfem.task import Task
+from mnnfem.warmstart import Study
 
 FIRST_OPENING = 0.4  # share of the controls' bounds at the start of a ramp
 
@@ -25,6 +26,7 @@ class Step:
     """One iteration: mean error of its solved samples (NaN if none), what it cost, and whether it needed a new mesh.
 
     crossed: samples in which walls have passed through each other
+    guessed: samples that a learned guess started;  study: seconds of these that the guess and its own training took
     """
 
     iteration: int
@@ -37,6 +39,8 @@ class Step:
     warm: int
     seconds: float
     renewal: Renewal | None
+    guessed: int = 0
+    study: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -128,6 +132,7 @@ def train(
             model.clip_()
             model.agree_()
         decay.step()
+        study = starts.study(model.design.detach().numpy()) if starts else Study()
         yield Step(
             iteration=iteration,
             loss=loss.item(),
@@ -139,6 +144,8 @@ def train(
             warm=sum(record.warm for record in records),
             seconds=time.perf_counter() - began,
             renewal=renewal,
+            guessed=study.guessed,
+            study=study.seconds,
         )
     model.controller.opening = 1.0
 

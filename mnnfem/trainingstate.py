@@ -14,6 +14,7 @@ from mnnfem.autoencoder import Autoencoder
 from mnnfem.body import Body
 from mnnfem.checkpoint import Tensors
 from mnnfem.errors import InputError
+from mnnfem.guess.beside import Beside
 from mnnfem.mesh import Floats
 from mnnfem.warmstart import Library
 
@@ -22,7 +23,8 @@ SPREAD = ("displacement", "factored")  # each rank of a group has some of their 
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """What changes from step to step: the model, Adam's moments, the random numbers to come, the remembered solutions.
+    """What changes from step to step: the model, Adam's moments, the random numbers to come, the remembered solutions, a guess
+    that learns beside it.
 
     The tensors do not depend on the number of groups of ranks. The bodies' factors are not among them: the solutions
     that they belong to are, and the factor that is made again from one is the same.
@@ -38,37 +40,29 @@ class Training:
         starts = self.starts.arrays()
         for name in starts.keys() & set(SPREAD):
             starts[name] = np.concatenate(self._group.allgather(starts[name]), axis=1)
-        moments = self.optimiser.state_dict()["state"]
+        guess = self.starts.tensors() if isinstance(self.starts, Beside) else {}
         return {
             **{f"model.{name}": tensor for name, tensor in self.model.state_dict().items()},
-            **{f"adam.{k}.{name}": tensor for k, of_one in moments.items() for name, tensor in of_one.items()},
+            **{f"adam.{name}": tensor for name, tensor in checkpoint.moments(self.optimiser).items()},
             **{f"starts.{name}": torch.from_numpy(rows) for name, rows in starts.items()},
+            **{f"guess.{name}": tensor for name, tensor in guess.items()},
             "random.sampler": self.generator.get_state(),
             "random.torch": torch.get_rng_state(),
         }
 
     def restore_(self, tensors: Mapping[str, torch.Tensor], file: str) -> None:
         """Take on what `tensors` told, which come from `file`. InputError where they do not fit. Collective."""
-        parts: dict[str, Tensors] = {name: {} for name in ("model", "adam", "starts", "random")}
+        parts: dict[str, Tensors] = {name: {} for name in ("model", "adam", "starts", "guess", "random")}
         for name, tensor in tensors.items():
             part, _, rest = name.partition(".")
             parts.setdefault(part, {})[rest] = tensor
         checkpoint.put(parts.pop("model"), self.model, file)
-        self._take_moments(parts.pop("adam"), file)
+        checkpoint.put_moments(parts.pop("adam"), self.optimiser, file)
         self._take_starts(parts.pop("starts"), file)
+        if isinstance(self.starts, Beside):
+            self.starts.restore_(parts.pop("guess"), file)
         self._take_random(parts.pop("random"), file)
         checkpoint.fit({f"{part}.{name}": tensor for part in parts for name, tensor in parts[part].items()}, {}, file)
-
-    def _take_moments(self, found: Tensors, file: str) -> None:
-        learned = [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
-        wanted, moments = Tensors(), dict[int, Tensors]()
-        for k, parameter in enumerate(learned):
-            if f"{k}.step" in found:  # one that has had no gradient has none
-                like = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
-                wanted |= {f"{k}.{name}": tensor for name, tensor in like.items()}
-                moments[k] = {name: found.get(f"{k}.{name}", tensor) for name, tensor in like.items()}
-        checkpoint.fit(found, wanted, file)
-        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": moments})
 
     def _take_starts(self, found: Tensors, file: str) -> None:
         if not found:

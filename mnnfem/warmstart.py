@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
-from mnnfem.equilibrium import Known, Start
+from mnnfem.equilibrium import Known, Near, Start, lender
 from mnnfem.mesh import Floats
 
 CAPACITY = 64
 FEW = 16  # where a solution's factor is large
 
 
+@dataclass(frozen=True)
+class Study:
+    """Of a guess that learns beside a training: samples that it started in a step, seconds that it and its training took."""
+
+    guessed: int = 0
+    seconds: float = 0.0
+
+
 class Library:
     """The last `capacity` solutions; each keeps its displacement only (16 bytes per P2 node).
+
+    A first guess itself: that of the nearest solution with its factor, along whose tangent the solver goes to the new controls.
 
     Their factors are the body's, as many as it was made for: 64 of them take 0.2 GB on the 5x5 panel (7,154 degrees of
     freedom) and made its training a fifth faster than four did.
@@ -24,6 +35,10 @@ class Library:
     def __init__(self, capacity: int = CAPACITY) -> None:
         self.capacity = capacity
         self._solutions: list[Start] = []
+
+    def __call__(self, points: Floats, controls: Floats, material: Floats) -> Start | None:
+        """Where the solve of a body at points (n, d) mm under controls (c,) mm starts; None: at rest."""
+        return self.nearest(controls)
 
     def nearest(self, controls: Floats) -> Start | None:
         """The solution with the nearest controls, or None where the undeformed state is nearer still."""
@@ -40,6 +55,15 @@ class Library:
     def carry(self, carrier: Callable[[Start], Start]) -> None:
         """Turn all that is remembered into starts on another mesh."""
         self._solutions = [carrier(one) for one in self._solutions]
+
+    def study(self, design: Floats) -> Study:
+        """Called after each step of a training, with the design (p,) that it ended at. Here nothing is learned."""
+        return Study()
+
+    @property
+    def controls(self) -> Floats:
+        """Those of all that is remembered, (k, c) mm, the oldest first."""
+        return np.array([one.controls for one in self._solutions])
 
     def arrays(self) -> dict[str, Floats]:
         """All that is remembered, a row for each, the oldest first. The last have factors, and so rows that others have not."""
@@ -63,3 +87,9 @@ class Library:
             for start, row in zip(starts[carried:], known, strict=True)
         ]
         self._solutions = [*starts[:carried], *more]
+
+
+def leaning(start: Start, near: Start | None) -> Start:
+    """A start with the factor of a remembered solution that is near, where that has one."""
+    known = lender(near)
+    return Near(start.displacement, start.controls, known) if known else start

@@ -41,9 +41,12 @@ def at_step(patch: pytest.MonkeyPatch, stage: str, iteration: int, happens: Call
 
 
 def left(folder: Path) -> dict[str, Any]:
-    """What a run leaves, but for seconds and factorisations: a factor that was lost is made again, and counted."""
+    """What a run leaves, but for times and factorisations: a factor that was lost is made again, and counted."""
     result = json.loads((folder / "result.json").read_text())
     del result["seconds"], result["solver"]["factorisations"]
+    result.pop("learned_guess", None)  # a share of the seconds
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    steps = [{name: value for name, value in line.items() if name not in ("seconds", "factorisations")} for line in lines]
+    steps = [
+        {name: value for name, value in line.items() if name not in ("seconds", "study", "factorisations")} for line in lines
+    ]
     return {"weights": (folder / WEIGHTS).read_bytes(), "result": result, "steps": steps}

@@ -8,7 +8,23 @@ import pytest
 
 from benchmarks.launch import Ended, start
 
-SMALL = ("--small", "--iterations", 3, "--batch", 5, "--heldout", 2, "--bound", 15, "--reach", 5, "--design-rate", 0.02)
+SMALL = (
+    "--small",
+    "--layers",
+    1,
+    "--iterations",
+    3,
+    "--batch",
+    5,
+    "--heldout",
+    2,
+    "--bound",
+    15,
+    "--reach",
+    5,
+    "--design-rate",
+    0.02,
+)
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,18 @@ def test_every_number_of_a_step_is_an_event(monkeypatch: pytest.MonkeyPatch, tmp
     events.close()
     assert ("learned geometry/loss", 2.5, 7) in Notebook.written
     names = [tag.split("/")[-1] for tag, _, step in Notebook.written if step == 7]
-    assert names == ["loss", "solves", "failed", "uncertified", "crossed", "factorisations", "warm", "seconds"]
+    assert names == [
+        "loss",
+        "solves",
+        "failed",
+        "uncertified",
+        "crossed",
+        "factorisations",
+        "warm",
+        "seconds",
+        "guessed",
+        "study",
+    ]
     assert Notebook.written[-1][0] == str(tmp_path / "tensorboard")
 
 

@@ -16,7 +16,7 @@ from mnnfem import checkpoint
 from mnnfem.body import Body
 from mnnfem.equilibrium import Start
 from mnnfem.errors import InputError
-from mnnfem.guess.classical import Guess, Interpolation, Predictor, Previous, nothing
+from mnnfem.guess.classical import Guess, Interpolation, nothing
 from mnnfem.guess.family import Family
 from mnnfem.guess.gate import Gated, Limits
 from mnnfem.guess.learned import LearnedGuess, describe, load
@@ -27,7 +27,6 @@ from mnnfem.guess.nodal import cell_fields
 from mnnfem.guess.reference import Reference
 from mnnfem.guess.watch import Look, Watch
 from mnnfem.mesh import Floats
-from mnnfem.warmstart import Library
 from workflows.first_guess import panels, shipped
 
 SIZE = Size(channels=8, layers=1)
@@ -217,18 +216,10 @@ def test_the_excess_is_what_newtons_step_would_save(family: Family, small: Body,
     assert verdict.excess == pytest.approx((verdict.energy - end.record.energy) / verdict.energy, rel=0.02)
 
 
-def test_classical_guesses(family: Family, small: Body) -> None:
-    """A previous state has no factor, a predictor has; a table gives back what it holds, and a line between two."""
-    library, values = Library(), family.law.values
-    points, controls = family.points(family.middle), np.array([4.0, 2.0])
+def test_a_table_is_interpolated(family: Family, small: Body) -> None:
+    """It gives back what it holds, and a line between two."""
+    points, controls, values = family.points(family.middle), np.array([4.0, 2.0]), family.law.values
     end = small.solve(points, controls, values)
-    library.add(end)
-    near = controls * 1.01
-    assert Predictor(library)(points, near, values) is end
-    previous = Previous(library)(points, near, values)
-    assert type(previous) is Start
-    assert small.solve(points, near, values, previous).record.warm
-    assert Previous(Library())(points, near, values) is None
     table = Interpolation(
         lambda points, controls: None if controls[0] > 5 else controls[:1],
         np.array([[0.0], [4.0]]),

@@ -18,12 +18,14 @@ from geometries.star_pores import star_pores
 from mnnfem import checkpoint, progress, results
 from mnnfem.errors import InputError, StorageError
 from mnnfem.experiment import FROZEN, LEARNED, run
+from mnnfem.guess.family import Cells
+from mnnfem.guess.gate import Gated, Preferred
 from mnnfem.interrupt import Interrupted
 from tests.stopping import Killed, at_step, killed, left, sent
 from workflows.translation import TranslationSettings, experiment
 
 SETTINGS = TranslationSettings(
-    iterations=5, batch=2, heldout=2, bound=15.0, reach=5.0, fine_iterations=2, design_rate=0.1, least_quality=0.35
+    layers=1, iterations=5, batch=2, heldout=2, bound=15.0, reach=5.0, fine_iterations=2, design_rate=0.1, least_quality=0.35
 )
 FINER = f"{LEARNED}, finer mesh"
 
@@ -32,8 +34,9 @@ def go(folder: Path, resume: bool = True, **options: Any) -> None:
     """Train a panel of 3x3 cells."""
     settings = dataclasses.replace(SETTINGS, out=str(folder), resume=resume, **options)
     plan = experiment(settings)
-    small = star_pores(3, 3, cell=30.0, solid=((1, 1),), layers=1)
-    run(dataclasses.replace(plan, geometry=small, path=plan.path[:2]), settings, time.perf_counter())
+    cells = Cells(3, 3, 30.0, ((1, 1),))
+    small = star_pores(cells.columns, cells.rows, cells.side, cells.solid, layers=settings.layers)
+    run(dataclasses.replace(plan, geometry=small, cells=cells, path=plan.path[:2]), settings, time.perf_counter())
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -66,6 +69,25 @@ def test_signals_in_every_stage_change_no_bit(whole: dict[str, Any], tmp_path: P
     go(tmp_path / "run")
     assert left(tmp_path / "run") == whole
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.slow
+def test_a_guess_that_learns_goes_on_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped before the mesh is made anew, where the guess is given up, and after it; it starts solves wherever it may."""
+    monkeypatch.setattr(Preferred, "__call__", Gated.__call__)
+    options: dict[str, Any] = {"warm_start": "metapde", "fine_iterations": 0, "heldout": 1, "iterations": 4, "layers": 2}
+    go(tmp_path / "whole", **options)
+    whole = left(tmp_path / "whole")
+    learned = [step for step in whole["steps"] if step["arm"] == LEARNED]
+    renewed = next(step["iteration"] for step in learned if step["renewal"])
+    assert renewed >= 2
+    assert sum(step["guessed"] for step in learned[:renewed]) > 0 == sum(step["guessed"] for step in learned[renewed:])
+    for iteration in (renewed - 2, renewed):
+        at_step(monkeypatch, LEARNED, iteration, sent(signal.SIGTERM))
+        with pytest.raises(Interrupted):
+            go(tmp_path / "run", **options)
+    go(tmp_path / "run", **options)
+    assert left(tmp_path / "run") == whole
 
 
 @pytest.mark.parametrize(

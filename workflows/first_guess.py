@@ -21,7 +21,7 @@ from mnnfem import checkpoint, guess
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.errors import unknown_name
-from mnnfem.guess.family import Family
+from mnnfem.guess.family import Cells, Family
 from mnnfem.guess.learned import LearnedGuess, describe, load
 from mnnfem.guess.learning import Regime, energy_gradient, fresh, learn
 from mnnfem.guess.network import DEEPEST, WIDEST, CellNetwork, Size
@@ -55,20 +55,10 @@ class FirstGuessSettings(RunSettings):
 
 def panels(poisson: float, reach: float, cells: int = 5) -> Family:
     """Panels of `cells` x `cells`, the middle one solid, held and driven as in the translation."""
-    middle, side = cells // 2, 50.0
-    geometry = star_pores(cells, cells, side, solid=((middle, middle),))
+    panel = Cells(cells, cells, 50.0, ((cells // 2, cells // 2),))
+    geometry = star_pores(panel.columns, panel.rows, panel.side, panel.solid)
     drives = [Drive(name, (1.0, 0.0), reach) for name in ("left_middle", "right_middle")]
-    along = (np.arange(cells) + 0.5) * side
-    return Family(
-        geometry=geometry,
-        boundary=Boundary(held=("corners",), drives=drives),
-        law=NeoHookean(poisson=poisson),
-        radii=(0.3, 0.7),
-        reach=reach,
-        centres=np.array([(x, y) for y in along for x in along]),
-        porous=tuple(k for k in range(cells**2) if k != middle * cells + middle),
-        side=side,
-    )
+    return panel.family(geometry, Boundary(held=("corners",), drives=drives), NeoHookean(poisson=poisson), (0.3, 0.7))
 
 
 @dataclass(frozen=True, eq=False)

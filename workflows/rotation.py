@@ -16,6 +16,7 @@ from geometries.star_pores import star_pores
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.errors import InputError
 from mnnfem.experiment import run
+from mnnfem.guess.family import Cells
 from mnnfem.plan import Experiment, Settings
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.task import Rotation
@@ -57,11 +58,12 @@ def experiment(settings: RotationSettings) -> Experiment:
     if settings.cells % 2 == 0:
         raise InputError(f"The panel turns its middle cell: --cells must be odd, got {settings.cells}.")
     middle = settings.cells // 2
+    panel = Cells(settings.cells, settings.cells, CELL, ((middle, middle),))
     geometry = star_pores(
-        settings.cells,
-        settings.cells,
-        CELL,
-        solid=((middle, middle),),
+        panel.columns,
+        panel.rows,
+        panel.side,
+        panel.solid,
         divisions=settings.divisions,
         layers=settings.layers,
         bounds=(0.1, 1 - settings.wall / CELL),
@@ -82,6 +84,7 @@ def experiment(settings: RotationSettings) -> Experiment:
         boundary=Boundary(held=("corners",), drives=drives),
         law=settings.law,
         path=(0.5 * (least + most) - 0.5 * (most - least) * swing)[:, None],
+        cells=panel,
     )
 
 

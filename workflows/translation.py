@@ -15,6 +15,7 @@ import torch
 from geometries.star_pores import star_pores
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.experiment import run
+from mnnfem.guess.family import Cells
 from mnnfem.plan import Experiment, Settings
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.task import Translation
@@ -38,7 +39,10 @@ PRESETS = {"paper": {"iterations": 1200, "batch": 8, "fine_iterations": 60, "ove
 
 def experiment(settings: TranslationSettings) -> Experiment:
     """The panel of the paper: corners held, the middle three cells of the left and right side driven in x."""
-    geometry = star_pores(divisions=settings.divisions, layers=settings.layers)
+    panel = Cells(5, 5, 50.0, ((2, 2),))
+    geometry = star_pores(
+        panel.columns, panel.rows, panel.side, panel.solid, divisions=settings.divisions, layers=settings.layers
+    )
     drives = [Drive(side, (1.0, 0.0), settings.bound) for side in ("left_middle", "right_middle")]
     angle = torch.linspace(0, 2 * torch.pi, 49, dtype=torch.float64)[:-1]
     circle = 0.7 * settings.reach * torch.stack([torch.cos(angle), torch.sin(angle)], dim=1)
@@ -49,6 +53,7 @@ def experiment(settings: TranslationSettings) -> Experiment:
         boundary=Boundary(held=("corners",), drives=drives),
         law=settings.law,
         path=circle,
+        cells=panel,
     )
 
 

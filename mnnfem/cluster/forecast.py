@@ -15,6 +15,7 @@ from mnnfem.autoencoder import Autoencoder
 from mnnfem.ensemble import Ensemble
 from mnnfem.guard import Guard
 from mnnfem.plan import Experiment, Settings, body_makers
+from mnnfem.starting import refuse_unknown, remembered
 from mnnfem.task import Watched
 from mnnfem.trainer import Schedule, adam, evaluate, train
 from mnnfem.verify import on_finer_mesh
@@ -94,25 +95,28 @@ class Timed:
 
 def forecast(experiment: Experiment, settings: Settings, budget: float, ensemble: Ensemble) -> Forecast:
     """Take steps of the training for about `budget` seconds, and some solves from rest. The ranks are one group. Collective."""
+    refuse_unknown(settings.warm_start, experiment.cells is not None, settings.ranks_per_sample)
     torch.manual_seed(settings.seed)
     generator, task = torch.Generator().manual_seed(settings.seed), experiment.task
     began = time.perf_counter()
     makers = body_makers(experiment.law, experiment.boundary, ensemble, settings.batch)
     model = experiment.model(makers.first, Guard(settings.least_quality), ensemble)
     setup, schedule = time.perf_counter() - began, settings.schedule(frozen=settings.frozen_geometry)
-    step = timed(model, task, generator, schedule, budget, LEAST)
+    step = timed(model, task, generator, schedule, budget, LEAST, experiment.starts(settings, model))
     rest = timed_from_rest(model, task, experiment.held_out(COLD))
     half = max(1, settings.batch // 2)
     shared = 0.0
     if half < settings.batch:
-        smaller = timed(model, task, generator, dataclasses.replace(schedule, batch=half), budget / 3, LEAST)
+        again = experiment.starts(settings, model)
+        smaller = timed(model, task, generator, dataclasses.replace(schedule, batch=half), budget / 3, LEAST, again)
         shared = shared_part(settings.batch, float(np.mean(step.seconds)), half, float(np.mean(smaller.seconds)))
     kept, base = settings.batch + CAPACITY, _resident()
     base -= step.grown * min(settings.batch * (FIRST + len(step.seconds)), kept)
     fine = None
     if settings.fine_iterations:
         finer = on_finer_mesh(model, makers.finer, 1)
-        fine = timed(finer, task, generator, settings.fine_schedule(schedule), budget / 3, FEWEST)
+        again = remembered(settings.warm_start)
+        fine = timed(finer, task, generator, settings.fine_schedule(schedule), budget / 3, FEWEST, again)
     return Forecast(
         settings=settings,
         setup=setup,
@@ -125,12 +129,18 @@ def forecast(experiment: Experiment, settings: Settings, budget: float, ensemble
 
 
 def timed(
-    model: Autoencoder, task: Watched, generator: torch.Generator, schedule: Schedule, budget: float, least: int
+    model: Autoencoder,
+    task: Watched,
+    generator: torch.Generator,
+    schedule: Schedule,
+    budget: float,
+    least: int,
+    starts: Library,
 ) -> Timed:
     """Steps of a training, at least so many, until `budget` seconds are over; the first are not counted."""
     seconds, began, before = list[float](), time.perf_counter(), 0.0
     steps = dataclasses.replace(schedule, iterations=max(schedule.iterations, FIRST + least))
-    for step in train(model, task, generator, steps, Library(), adam(model)):
+    for step in train(model, task, generator, steps, starts, adam(model)):
         if step.iteration < FIRST:
             before = _resident()
             continue

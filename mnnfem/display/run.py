@@ -27,6 +27,7 @@ from mnnfem.fields import FieldWriter
 from mnnfem.plan import body_makers
 from mnnfem.progress import Progress
 from mnnfem.runfolder import RESULT, RunFolder
+from mnnfem.starting import refuse_unknown
 from mnnfem.trainer import Evaluation, Step
 from mnnfem.versions import versions
 
@@ -35,6 +36,7 @@ def run(display: Display, settings: ShowSettings, began: float) -> RunFolder:
     """Choose, train, test, and write the run folder, which is returned; the frozen arm starts where the learned one does."""
     torch.set_num_threads(1)
     ensemble = Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
+    refuse_unknown(settings.warm_start, False, settings.ranks_per_sample)
     limits = Makeable.of(settings.process, settings.thickness, display.geometry)
     with Progress.of(Show.name, settings, ensemble) as progress:
         if not progress.complete:

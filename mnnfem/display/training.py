@@ -29,10 +29,11 @@ from mnnfem.guard import Guard
 from mnnfem.plan import Makers, body_maker
 from mnnfem.plant import Limits, Plant
 from mnnfem.progress import Progress
+from mnnfem.starting import remembered
 from mnnfem.trainer import Schedule, Step, adam, evaluate
 from mnnfem.trainingstate import Training
 from mnnfem.verify import on_finer_mesh
-from mnnfem.warmstart import CAPACITY, FEW, Library
+from mnnfem.warmstart import CAPACITY, FEW
 
 HIDDEN = (100, 100)
 EACH = Images(torch.eye(len(ALL), dtype=torch.float64), ALL)  # the ten digits, told by their number
@@ -93,7 +94,7 @@ def train_display(
 
     def stage(what: str, images: Images, schedule: Schedule) -> None:
         task = Show(display.windows, colours, model.plant, images.pixels, images.digits)
-        starts = Library(FEW if settings.fine_iterations else CAPACITY)
+        starts = remembered(settings.warm_start, FEW if settings.fine_iterations else CAPACITY)
         steps[what] = trained(f"{name}, {what}", Training(model, optimiser, generator, starts), task, schedule, progress)
 
     schedule = settings.digit_schedule(frozen)

@@ -21,6 +21,31 @@ SAME = 1e-9  # of a cell's side: nodes that are off by no more belong to the fam
 
 
 @dataclass(frozen=True)
+class Cells:
+    """Square cells in columns and rows, `side` mm wide, `solid` (column, row) the ones without a pore."""
+
+    columns: int
+    rows: int
+    side: float
+    solid: tuple[tuple[int, int], ...]
+
+    def family(self, geometry: Geometry, boundary: Boundary, law: Law, radii: tuple[float, float] | None = None) -> Family:
+        """Panels of these cells, by default of all radii that the geometry allows; controls as far as the boundary allows."""
+        places = [(column, row) for row in range(self.rows) for column in range(self.columns)]
+        parameters = geometry.parameters
+        return Family(
+            geometry=geometry,
+            boundary=boundary,
+            law=law,
+            radii=radii or (float(parameters.lower.min()), float(parameters.upper.max())),
+            reach=max(boundary.bounds),
+            centres=(np.array(places) + 0.5) * self.side,
+            porous=tuple(k for k, place in enumerate(places) if place not in self.solid),
+            side=self.side,
+        )
+
+
+@dataclass(frozen=True)
 class Instances:
     """Members of a family: designs (k, p) and controls (k, c) mm."""
 

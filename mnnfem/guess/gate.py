@@ -70,3 +70,28 @@ class Gated:
             return Verdict(energy, np.inf, det_f)
         force = solid.on_free(solid.residual(u))
         return Verdict(energy, 0.5 * solid.dot(force, reference.solve(force)) / max(energy, TINY), det_f)
+
+
+class Preferred(Gated):
+    """A guess where it is worth more than the start that another gives, and is within limits; else the other's.
+
+    Both are judged under the whole of the controls: the other's state goes there by the linear-elastic answer of the family's
+    middle design, the undeformed one where it gives none. What is nearer to balance and not higher in energy is worth more.
+    """
+
+    def __init__(self, guess: Guess, other: Guess, reference: Reference, limits: Limits = Limits()) -> None:
+        super().__init__(guess, reference, limits)
+        self.other = other
+
+    def __call__(self, points: Floats, controls: Floats, material: Floats) -> Start | None:
+        """The better of the two, as they can be told without a solution."""
+        start, other = self.guess(points, controls, material), self.other(points, controls, material)
+        if start is None:
+            return other
+        own, lifts = self.judged(start, points, material), self.reference.lifts
+        if not own.within(self.limits):
+            return other
+        moved = controls @ lifts if other is None else other.displacement + (controls - other.controls) @ lifts
+        rival = self.judged(Start(moved, controls), points, material)
+        worse = own.energy > rival.energy or own.excess > rival.excess  # never where the rival's elements have turned over
+        return other if worse else start

@@ -79,6 +79,30 @@ def energy_gradient(potential: Potential, family: Family, scale: Callable[[Float
     return gradient
 
 
+class Learner:
+    """Steps of Adam on the mean over members of a function of their displacements that is known by its gradient.
+
+    gradient   members and their displacements (b, size) mm -> its derivatives (b, size) by these
+    taken      steps until now
+    """
+
+    def __init__(self, network: torch.nn.Module, gradient: Gradient, regime: Regime) -> None:
+        self.network, self.gradient, self.regime, self.taken = network, gradient, regime, 0
+        self.optimiser = torch.optim.Adam(network.parameters(), lr=regime.rate)
+
+    def take(self, members: Instances) -> None:
+        """One more step."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.regime.rate * self.regime.rate_at(self.taken)
+        found = self.network(torch.from_numpy(members.designs), torch.from_numpy(members.controls))
+        rows = self.gradient(members, found.detach().numpy().astype(np.float64)) / len(members)
+        self.optimiser.zero_grad()
+        found.backward(torch.from_numpy(rows).to(found.dtype))
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST)
+        self.optimiser.step()
+        self.taken += 1
+
+
 def learn(
     network: torch.nn.Module,
     draw: Callable[[int], Instances],
@@ -86,20 +110,8 @@ def learn(
     regime: Regime,
     told: Callable[[int], None] = lambda step: None,
 ) -> None:
-    """Train a network on the mean over the members `draw(step)` of a function that is known by its gradient.
-
-    gradient   members and their displacements (b, size) mm -> its derivatives (b, size) by these
-    told       called after each step with its number
-    """
-    optimiser = torch.optim.Adam(network.parameters(), lr=regime.rate)
-    decay = torch.optim.lr_scheduler.LambdaLR(optimiser, regime.rate_at)
+    """All steps of a regime, on the members `draw(step)`; `told` is called after each with its number."""
+    learner = Learner(network, gradient, regime)
     for step in range(regime.steps):
-        members = draw(step)
-        found = network(torch.from_numpy(members.designs), torch.from_numpy(members.controls))
-        rows = gradient(members, found.detach().numpy().astype(np.float64)) / len(members)
-        optimiser.zero_grad()
-        found.backward(torch.from_numpy(rows).to(found.dtype))
-        torch.nn.utils.clip_grad_norm_(network.parameters(), LARGEST)
-        optimiser.step()
-        decay.step()
+        learner.take(draw(step))
         told(step)

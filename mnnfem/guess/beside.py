@@ -1,0 +1,137 @@
+"""A learned first guess that learns beside a training: from the energy alone, at the design of the moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from mnnfem import checkpoint
+from mnnfem.checkpoint import Tensors
+from mnnfem.ensemble import Ensemble
+from mnnfem.equilibrium import Start
+from mnnfem.guess.family import Instances
+from mnnfem.guess.gate import Preferred
+from mnnfem.guess.learned import LearnedGuess
+from mnnfem.guess.learning import Gradient, Learner, Regime, energy_gradient
+from mnnfem.guess.network import CellNetwork, Size
+from mnnfem.guess.reference import Reference
+from mnnfem.mesh import Floats
+from mnnfem.warmstart import CAPACITY, Library, Study, leaning
+
+DRIFT = 0.03  # by how much radii of members are off those of the moment: about as far as a step of a training moves them
+NEAR = 0.1  # of the controls' bounds: how far controls of members are off some that were solved lately
+
+
+class Beside(Library):
+    """Remembered solutions, and a network that after each step of a training takes some of Adam's, too.
+
+    Its guess starts a solve, with that one's factor, where it is worth more than the nearest solution (`Preferred`). On another
+    mesh it knows nothing: there it is given up, and the nearest solution starts as in a `Library`.
+
+    regime     steps: all that the network will take, those of its rate's cosine;  per_step: after each step of the training
+    ensemble   of the ranks that call alike: energies are dealt to them, and all have rank 0's weights
+    """
+
+    def __init__(
+        self,
+        reference: Reference,
+        ensemble: Ensemble,
+        regime: Regime,
+        per_step: int,
+        seed: int,
+        size: Size = Size(),
+        capacity: int = CAPACITY,
+    ) -> None:
+        super().__init__(capacity)
+        self._ensemble, self._per_step, self._seed = ensemble, per_step, seed
+        network = CellNetwork(reference, size, torch.Generator().manual_seed(seed))
+        family = reference.family
+        gradient = dealt(ensemble, energy_gradient(reference.solid, family, reference.energy))
+        self._learner: Learner | None = Learner(network, gradient, regime)
+        self._preferred = Preferred(LearnedGuess(network, reference), super().__call__, reference)
+        self._family, self._guessed, self._seconds = family, 0, 0.0
+
+    def __call__(self, points: Floats, controls: Floats, material: Floats) -> Start | None:
+        """The learned guess under the whole of the controls where that is the better one, else the nearest solution."""
+        near = super().__call__(points, controls, material)
+        if self._learner is None or not self._learner.taken:
+            return near
+        began = time.perf_counter()
+        start = self._preferred(points, controls, material)
+        if start is not None and start is not near:
+            self._guessed += 1
+            start = leaning(start, near)
+        self._seconds += time.perf_counter() - began
+        return start
+
+    def carry(self, carrier: Callable[[Start], Start]) -> None:
+        """Turn all that is remembered into starts on another mesh, and give up what was learned on this one."""
+        super().carry(carrier)
+        self._learner = None
+
+    def study(self, design: Floats) -> Study:
+        """Learn from members near the design (p,) and the controls of the moment. Collective."""
+        began = time.perf_counter()
+        if self._learner is not None:
+            for _ in range(self._per_step):
+                self._learner.take(self._members(self._learner, design))
+            for weights in self._learner.network.parameters():
+                self._ensemble.world.Bcast(weights.detach().numpy())
+        told = Study(self._guessed, self._seconds + time.perf_counter() - began)
+        self._guessed, self._seconds = 0, 0.0
+        return told
+
+    def _members(self, learner: Learner, design: Floats) -> Instances:
+        """Of the next step: told by its number alone, so that a training that is resumed draws the same."""
+        family, rng = self._family, np.random.default_rng([self._seed, learner.taken])
+        drawn, bounds = family.sample(learner.regime.batch, rng), np.array(family.boundary.bounds)
+        low, high = family.radii
+        moved = design + DRIFT * rng.uniform(-1, 1, drawn.designs.shape)
+        drawn = replace(drawn, designs=np.clip(moved, low, high))
+        if len(self.controls):
+            near = self.controls[rng.integers(len(self.controls), size=len(drawn))]
+            off = NEAR * bounds * rng.uniform(-1, 1, near.shape)
+            drawn = replace(drawn, controls=np.clip(near + off, -bounds, bounds))
+        return drawn
+
+    def tensors(self) -> Tensors:
+        """What was learned and decides how it goes on; nothing once it is given up."""
+        if self._learner is None:
+            return {}
+        network, moments = self._learner.network.state_dict(), checkpoint.moments(self._learner.optimiser)
+        return {
+            **{f"network.{name}": tensor for name, tensor in network.items()},
+            **{f"adam.{name}": tensor for name, tensor in moments.items()},
+            "taken": torch.tensor(self._learner.taken),
+        }
+
+    def restore_(self, tensors: Tensors, file: str) -> None:
+        """Take on what `tensors` told, which come from `file`; InputError where they do not fit."""
+        if not tensors or self._learner is None:
+            checkpoint.fit(tensors, {}, file)
+            self._learner = None
+            return
+        network, optimiser = self._learner.network, self._learner.optimiser
+        wanted = {f"network.{name}": tensor for name, tensor in network.state_dict().items()} | {"taken": torch.tensor(0)}
+        adam = {name.removeprefix("adam."): tensor for name, tensor in tensors.items() if name.startswith("adam.")}
+        rest = {name: tensor for name, tensor in tensors.items() if not name.startswith("adam.")}
+        checkpoint.fit(rest, wanted, file)
+        checkpoint.put_moments(adam, optimiser, file)
+        network.load_state_dict({name.removeprefix("network."): rest[name] for name in wanted if name != "taken"})
+        self._learner.taken = int(rest["taken"])
+
+
+def dealt(ensemble: Ensemble, gradient: Gradient) -> Gradient:
+    """The same gradient, each member's found by one group of ranks."""
+
+    def whole(members: Instances, displacements: Floats) -> Floats:
+        def own(k: int) -> Floats:
+            return gradient(members.of(slice(k, k + 1)), displacements[k : k + 1])[0]
+
+        return np.stack(ensemble.share([False] * len(members), own)[0])
+
+    return whole
