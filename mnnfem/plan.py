@@ -51,7 +51,7 @@ class Settings:
     clearance: float = setting(2.0, "how near that is", unit="mm", low=0, high=100)
     crease: float = setting(CREASE, "share of its length below which a wall counts as near to creasing", low=0, high=1)
     least_quality: float = setting(Guard.quality, "elements moved below it (mean ratio) are meshed anew", low=0, high=0.5)
-    warm_start: str = setting("predictor", "where training solves start: at rest, or by earlier ones", choices=KINDS)
+    warm_start: str = setting("predictor", "where training solves start: at rest, by earlier ones, as learned", choices=KINDS)
     guess_steps: int = setting(1, "with metapde: of the guess's own training, after each of these steps", low=1)
     most_failed: float = setting(0.5, "share of a step's samples without an equilibrium that ends the run", low=0, high=1)
     ranks_per_sample: int = setting(1, "under mpirun: ranks over which each sample's mesh is spread", low=1)
