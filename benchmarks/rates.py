@@ -36,7 +36,7 @@ WITHIN = 1.5
 def reached(experiment: Experiment, settings: Settings) -> float:
     """Held-out error of the learned arm."""
     ensemble = Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
-    makers = body_makers(experiment.law, experiment.boundary, ensemble, settings.batch)
+    makers = body_makers(experiment.law, experiment.boundary, ensemble, settings.batch, experiment.parts)
     with tempfile.TemporaryDirectory() as root:
         progress = Progress(
             RunFolder(Path(ensemble.agree(root)) / "run", ensemble.world), ensemble, settings.checkpoint_minutes

@@ -10,6 +10,7 @@ from mnnfem.bridge import Bridge, Response, Starts
 from mnnfem.controller import Bounded
 from mnnfem.geometry import Geometry
 from mnnfem.material import Law
+from mnnfem.moduli import Moduli
 from mnnfem.plant import Plant, Renewal
 
 
@@ -17,14 +18,23 @@ class Autoencoder(torch.nn.Module):
     """Features -> controls -> equilibrium. Learns the controller's weights and the design (p,).
 
     `made_at` (p,) is the design at which the present mesh was made: it is saved with the weights. `readout` is what else is
-    learned, and used by the task: how the body's answer is read, such as the colours of its material.
+    learned, and used by the task: how the body's answer is read, such as the colours of its material; `moduli` those of the
+    body's parts, where they are learned, too.
     """
 
     made_at: torch.Tensor
+    material: torch.Tensor
 
-    def __init__(self, controller: Bounded, plant: Plant, law: Law, readout: torch.nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        controller: Bounded,
+        plant: Plant,
+        law: Law,
+        readout: torch.nn.Module | None = None,
+        moduli: Moduli | None = None,
+    ) -> None:
         super().__init__()
-        self.controller, self.plant, self.readout = controller, plant, readout
+        self.controller, self.plant, self.readout, self.moduli = controller, plant, readout, moduli
         self.design = torch.nn.Parameter(torch.from_numpy(plant.geometry.parameters.start.copy()))
         self.register_buffer("made_at", torch.from_numpy(plant.geometry.made_at.copy()))
         self.register_buffer("material", torch.from_numpy(law.values))
@@ -32,8 +42,12 @@ class Autoencoder(torch.nn.Module):
     def forward(self, features: torch.Tensor, starts: Starts | None = None) -> Response:
         """Displacements of the mesh points under the network's controls for features (b, inputs)."""
         bridge = Bridge(self.plant.physics, skip_failures=True, ensemble=self.plant.ensemble)
-        response: Response = bridge(self.points(), self.controller(features), self.material, starts)
+        response: Response = bridge(self.points(), self.controller(features), self.values(), starts)
         return response
+
+    def values(self) -> torch.Tensor:
+        """The law's parameters, (p,), or (r, p) where each of r parts has its own."""
+        return self.material if self.moduli is None else self.moduli()
 
     def on(self, plant: Plant) -> Autoencoder:
         """The same network, design and material, not copies, with the body of another plant."""
@@ -74,5 +88,7 @@ class Autoencoder(torch.nn.Module):
         return self.geometry.points(self.design)
 
     def clip_(self) -> None:
-        """Move the design within its bounds and limits, as after every optimiser step."""
+        """Move the design within its bounds and limits, and moduli within their range, as after every optimiser step."""
         self.plant.clip_(self.design)
+        if self.moduli is not None:
+            self.moduli.clip_()

@@ -90,7 +90,7 @@ class Response:
 
 
 class Bridge(torch.nn.Module):
-    """Node coordinates (n, 2), controls (b, c) and material values (p,) -> displacements (b, n, 2), differentiable.
+    """Node coordinates (n, 2), controls (b, c) and material values (p,) or (r, p) -> displacements (b, n, 2), differentiable.
 
     The samples are dealt to the groups of an `ensemble`; every rank gets all displacements and the whole gradient, summed
     in the order of the samples, so that neither depends on the number of groups. All its ranks call with the same tensors.

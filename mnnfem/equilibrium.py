@@ -71,7 +71,7 @@ class Known(Start):
     """What a solve that starts from a solution needs of it.
 
     factored      the displacement, mm, whose tangent was factored for its certificate: its own or one near it
-    points (n, d) mm and material (p,): what it is the equilibrium of, with its controls
+    points (n, d) mm and material (p,) or (r, p): what it is the equilibrium of, with its controls
     """
 
     factored: Floats

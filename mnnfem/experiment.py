@@ -20,6 +20,7 @@ from mnnfem.errors import TrainingStopped
 from mnnfem.fabricate.extrude import write_stl
 from mnnfem.fabricate.makeable import Makeable, stop_unmade
 from mnnfem.guard import Guard
+from mnnfem.moduli import MODULI
 from mnnfem.plan import Experiment, Makers, Settings, body_makers
 from mnnfem.plant import Renewal
 from mnnfem.progress import Progress
@@ -30,7 +31,6 @@ from mnnfem.task import Task
 from mnnfem.trainer import Schedule, Step, adam, evaluate, follow, train
 from mnnfem.trainingstate import Training
 from mnnfem.verify import on_finer_mesh
-from mnnfem.visualise import Scene
 from mnnfem.warmstart import FEW, Library
 
 LEARNED, FROZEN = "learned geometry", "frozen geometry"
@@ -45,7 +45,8 @@ def run(experiment: Experiment, settings: Settings, began: float) -> RunFolder:
     """
     torch.set_num_threads(1)
     ensemble = Ensemble.of(MPI.COMM_WORLD, settings.ranks_per_sample)
-    refuse_unknown(settings.warm_start, experiment.cells is not None, settings.ranks_per_sample)
+    known, parted = experiment.cells is not None, experiment.parts is not None
+    refuse_unknown(settings.warm_start, known, settings.ranks_per_sample, parted)
     heldout = experiment.held_out(settings.heldout)
     limits = Makeable.of(settings.process, settings.thickness, experiment.geometry)
     with Progress.of(experiment.workflow, settings, ensemble) as progress:
@@ -63,7 +64,7 @@ def _run(
     began: float,
 ) -> None:
     task, ensemble, folder = experiment.task, progress.ensemble, progress.folder
-    makers = body_makers(experiment.law, experiment.boundary, ensemble, settings.batch)
+    makers = body_makers(experiment.law, experiment.boundary, ensemble, settings.batch, experiment.parts)
     makers.first(experiment.geometry.mesh)
     setup = time.perf_counter() - began
 
@@ -79,9 +80,10 @@ def _run(
     if limits:
         result["made"] = limits.told(arm.model.geometry, arm.model.design)
     folder.write_json(RESULT, result)
+    if "moduli" in result:
+        folder.write_json(MODULI, result["moduli"])
 
-    mesh, points = arm.model.geometry.mesh, arm.model.points().detach().numpy()
-    scene = Scene(mesh, experiment.boundary, points)
+    scene = results.scene_of(arm.model, experiment.boundary)
     film = follow(arm.model, task, experiment.path, Library())
     if ensemble.root:
         results.draw(folder, scene, task, arms, heldout, film, experiment.path, float(result["do_nothing"]))
@@ -89,7 +91,7 @@ def _run(
             body = arm.model.plant.physics
             assert isinstance(body, Body)
             results.write_fields(folder, body, arm.after, heldout, film)
-        write_stl(folder.file("design.stl"), mesh, points, settings.thickness)
+        write_stl(folder.file("design.stl"), scene.mesh, scene.points, settings.thickness)
         print(results.sentences(result, folder))
     progress.finish()
     stop_unmade(result)

@@ -19,8 +19,10 @@ from mnnfem.guard import Guard
 from mnnfem.guess.family import Cells
 from mnnfem.material import Law, NeoHookean
 from mnnfem.mesh import Mesh
+from mnnfem.moduli import Moduli
 from mnnfem.penalty import CREASE
 from mnnfem.plant import Limits, Plant
+from mnnfem.regions import Regions, square_cells
 from mnnfem.settings import setting
 from mnnfem.starting import KINDS, LEARNED, learned, remembered
 from mnnfem.task import Watched
@@ -28,6 +30,7 @@ from mnnfem.trainer import Schedule
 from mnnfem.warmstart import CAPACITY, FEW, Library
 
 HELD_OUT_SEED = 2023
+RATES = ("network_rate", "design_rate", "readout_rate", "moduli_rate")  # of a schedule
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,28 @@ class Settings:
 
     def fine_schedule(self, schedule: Schedule) -> Schedule:
         """Of the steps on the finer mesh, which follow those of another schedule."""
-        rates = {name: self.fine_rate * getattr(schedule, name) for name in ("network_rate", "design_rate", "readout_rate")}
+        rates = {name: self.fine_rate * getattr(schedule, name) for name in RATES}
         return dataclasses.replace(schedule, iterations=self.fine_iterations, ramp=0.0, **rates)
+
+
+@dataclass(frozen=True)
+class PanelSettings(Settings):
+    """What experiments with a panel of square cells can be told, too."""
+
+    moduli: str = setting(
+        "one", "Young's modulus: one for the body, or of each cell its own, learned", choices=("one", "cells")
+    )
+    softest: float = setting(0.2, "least modulus of a cell, a share of --young, the largest", low=0.001, high=1)
+    moduli_rate: float = setting(0.03, "Adam rate of the cells' moduli, as shares of --young", low=0, high=1)
+
+    def schedule(self, frozen: bool) -> Schedule:
+        """Of the training; a frozen design keeps its moduli, too."""
+        learned = self.moduli == "cells" and not frozen
+        return dataclasses.replace(super().schedule(frozen), moduli_rate=self.moduli_rate if learned else 0.0)
+
+    def parts(self, columns: int, rows: int, side: float) -> Regions | None:
+        """The cells of such a panel, `side` mm, where each has its own modulus; else None."""
+        return square_cells(columns, rows, side) if self.moduli == "cells" else None
 
 
 @dataclass(frozen=True)
@@ -97,6 +120,7 @@ class Experiment:
     path       targets (k, ...) that the film follows
     hidden     widths of the network's hidden layers
     cells      of a panel of star-shaped pores, for which a first guess can be learned
+    parts      of the body, whose moduli are learned;  softest  the least of these, a share of the law's
     """
 
     workflow: str
@@ -107,6 +131,8 @@ class Experiment:
     path: torch.Tensor
     hidden: tuple[int, ...] = (30, 30, 30)
     cells: Cells | None = None
+    parts: Regions | None = None
+    softest: float = 1.0
 
     def held_out(self, count: int) -> torch.Tensor:
         """The targets of every evaluation, the same whatever a run's seed."""
@@ -117,7 +143,8 @@ class Experiment:
     ) -> Autoencoder:
         """An untrained model, its body made by `make`."""
         controller = Controller(self.task.inputs, self.boundary.bounds, self.hidden)
-        return Autoencoder(controller, Plant(self.geometry, make, guard, ensemble, limits), self.law)
+        moduli = Moduli(self.law, self.parts, self.softest) if self.parts else None
+        return Autoencoder(controller, Plant(self.geometry, make, guard, ensemble, limits), self.law, moduli=moduli)
 
     def starts(self, settings: Settings, model: Autoencoder) -> Library:
         """Where the solves of a training of this model start, on the mesh that it begins on."""
@@ -136,20 +163,22 @@ class Makers:
     finer: Callable[[Mesh], Body]
 
 
-def body_maker(law: Law, boundary: Boundary, ensemble: Ensemble, factors: int) -> Callable[[Mesh], Body]:
+def body_maker(
+    law: Law, boundary: Boundary, ensemble: Ensemble, factors: int, parts: Regions | None = None
+) -> Callable[[Mesh], Body]:
     """What makes the body of a mesh, and keeps the last two: arms start on the same mesh, pictures are of the last."""
 
     @lru_cache(maxsize=2)
     def make(mesh: Mesh) -> Body:
-        return Body(mesh, law, boundary, comm=ensemble.group, factors=factors)
+        return Body(mesh, law, boundary, comm=ensemble.group, factors=factors, regions=parts)
 
     return make
 
 
-def body_makers(law: Law, boundary: Boundary, ensemble: Ensemble, batch: int) -> Makers:
+def body_makers(law: Law, boundary: Boundary, ensemble: Ensemble, batch: int, parts: Regions | None = None) -> Makers:
     """Of bodies on the first mesh and on the finer one, for training with batches of so many samples.
 
     Each keeps the factors of its remembered solutions until a batch is done, as a start is of most use with its factor. One
     on the finer mesh is five times as large (50 MB at 56,000 degrees of freedom), so there fewer are remembered.
     """
-    return Makers(*(body_maker(law, boundary, ensemble, batch + kept) for kept in (CAPACITY, FEW)))
+    return Makers(*(body_maker(law, boundary, ensemble, batch + kept, parts) for kept in (CAPACITY, FEW)))

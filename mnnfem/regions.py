@@ -32,3 +32,14 @@ class Regions:
                 f"({', '.join(self.names)}); it gives shape {numbers.shape} and {np.unique(numbers)[:5].tolist()}."
             )
         return numbers.astype(np.int64)
+
+
+def square_cells(columns: int, rows: int, side: float) -> Regions:
+    """The square cells of a panel, `side` mm, row-wise from the lower left one, whose own lower left corner is the origin."""
+
+    def where(middles: Floats) -> Ints:
+        at = np.floor(middles / side).astype(np.int64)
+        inside = ((at >= 0) & (at < (columns, rows))).all(axis=1)
+        return np.where(inside, columns * at[:, 1] + at[:, 0], -1)
+
+    return Regions(tuple(f"cell {i}, {j}" for j in range(rows) for i in range(columns)), where)

@@ -12,9 +12,11 @@ import torch
 from mnnfem import visualise
 from mnnfem.autoencoder import Autoencoder
 from mnnfem.body import Body
+from mnnfem.boundary import Boundary
 from mnnfem.errors import EquilibriumError
 from mnnfem.fabricate.makeable import made_sentences
 from mnnfem.fields import FieldWriter
+from mnnfem.moduli import moduli_sentence
 from mnnfem.runfolder import RunFolder
 from mnnfem.task import Watched
 from mnnfem.trainer import Evaluation, Step
@@ -70,6 +72,7 @@ def summary(task: Watched, seed: int, heldout: torch.Tensor, arm: Arm, frozen: A
         },
         **learned_guess(steps),
         "versions": versions(),
+        **({} if arm.model.moduli is None else {"moduli": arm.model.moduli.told}),
     }
 
 
@@ -88,6 +91,7 @@ def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
     heldout, unit, seconds, solver = (result[key] for key in ("heldout", "unit", "seconds", "solver"))
     made, guess = "".join(f"{sentence}\n" for sentence in made_sentences(result)), result.get("learned_guess")
     learned = "a learned guess started {started} of the solves; it and its own training took {time:.0%} of the steps' time\n"
+    moduli = f"{moduli_sentence(result['moduli'])}\n" if "moduli" in result else ""
     return (
         f"held-out error {heldout['after']:.3f} {unit} (worst {heldout['worst']:.2f}, n = {heldout['n']}); before training "
         f"{heldout['before']:.2f}, frozen geometry {result['frozen_geometry']:.2f}, do nothing {result['do_nothing']:.2f}\n"
@@ -96,9 +100,15 @@ def sentences(result: Mapping[str, Any], folder: RunFolder) -> str:
         f"{solver['solves']} solves, {solver['failed']} failed, {solver['uncertified']} uncertified, "
         f"{solver['factorisations']} factorisations; walls pass through each other in {heldout['crossed']} held-out states, "
         f"at most {heldout['deepest_overlap']:.2f} mm deep\n"
-        f"{learned.format(**guess) if guess else ''}{made}"
+        f"{learned.format(**guess) if guess else ''}{made}{moduli}"
         f"everything is in {folder.path}: look at targets.png and path.gif, or open fields/path.pvd in ParaView"
     )
+
+
+def scene_of(model: Autoencoder, boundary: Boundary) -> visualise.Scene:
+    """The body of a trained model, to be drawn."""
+    mesh, points = model.geometry.mesh, model.points().detach().numpy()
+    return visualise.Scene(mesh, boundary, points, None if model.moduli is None else model.moduli.of_elements(mesh))
 
 
 def draw(

@@ -29,13 +29,17 @@ def learned(family: Family, body: Body, ensemble: Ensemble, steps: int, per_step
     return Beside(Reference(family, body.solid), ensemble, regime, per_step, seed)
 
 
-def refuse_unknown(kind: str, known: bool, ranks_per_sample: int) -> None:
-    """InputError where a guess is to be learned for bodies of no known family, or whose mesh is spread over ranks."""
+def refuse_unknown(kind: str, known: bool, ranks_per_sample: int, parted: bool = False) -> None:
+    """InputError where a guess is to be learned for bodies of no known family, of differing parts, or spread over ranks."""
     classical = f"Choose one of {', '.join(REMEMBERED)}."
     if kind == LEARNED and not known:
         raise InputError(
             f"--warm-start {LEARNED} learns the equilibria of panels of square cells with star-shaped pores, as in translation "
             f"and rotation; this workflow's bodies are none. {classical}"
+        )
+    if kind == LEARNED and parted:
+        raise InputError(
+            f"--warm-start {LEARNED} learns bodies of one modulus, --moduli cells gives each cell its own. {classical}"
         )
     if kind == LEARNED and ranks_per_sample > 1:
         raise InputError(

@@ -73,7 +73,7 @@ class Evaluation:
 class Schedule:
     """How long, on how many samples a step, and how fast.
 
-    network_rate, design_rate, readout_rate   Adam's at the start; they decay along a cosine. design_rate 0 freezes the geometry
+    network_rate, ...  Adam's at the start; they decay along a cosine. design_rate 0 freezes the geometry, moduli_rate 0 moduli
     ramp              share of the iterations over which the controls' bounds open from FIRST_OPENING
     overlap_weight    of the mean `overlap_penalty` in what Adam sees;  clearance of that penalty, mm;
     crease            and the share of its length at rest below which it counts a wall as near to creasing
@@ -85,6 +85,7 @@ class Schedule:
     network_rate: float
     design_rate: float
     readout_rate: float = 0.0
+    moduli_rate: float = 0.0
     ramp: float = 0.0
     overlap_weight: float = 0.0
     clearance: float = 0.0
@@ -151,14 +152,16 @@ def train(
 
 
 def adam(model: Autoencoder) -> torch.optim.Adam:
-    """An optimiser of network, design and, if the model has one, readout; `train` sets its rates."""
-    parts = [model.controller.parameters(), [model.design], model.readout.parameters() if model.readout is not None else []]
-    return torch.optim.Adam([{"params": list(part)} for part in parts])
+    """An optimiser of network, design and, if the model has them, readout and moduli; `train` sets its rates."""
+    more = [part.parameters() if part is not None else [] for part in (model.readout, model.moduli)]
+    return torch.optim.Adam([{"params": list(part)} for part in (model.controller.parameters(), [model.design], *more)])
 
 
 def _set_rates(optimiser: torch.optim.Adam, model: Autoencoder, schedule: Schedule) -> None:
     model.design.requires_grad_(schedule.design_rate > 0)
-    rates = schedule.network_rate, schedule.design_rate, schedule.readout_rate
+    if model.moduli is not None:
+        model.moduli.requires_grad_(schedule.moduli_rate > 0)
+    rates = schedule.network_rate, schedule.design_rate, schedule.readout_rate, schedule.moduli_rate
     for group, rate in zip(optimiser.param_groups, rates, strict=True):
         group["lr"] = group["initial_lr"] = rate
 

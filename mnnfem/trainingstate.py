@@ -85,7 +85,7 @@ class Training:
             shapes |= {
                 "factored": (known, sum(counts)),
                 "points": (known, *points),
-                "material": (known, self.model.get_buffer("material").numel()),
+                "material": (known, *self.model.values().shape),
             }
         checkpoint.fit(found, {name: torch.empty(shape, dtype=double) for name, shape in shapes.items()}, file)
         first = sum(counts[: self._group.rank])

@@ -24,11 +24,12 @@ COLOURS = matplotlib.colormaps["viridis"]
 
 @dataclass(frozen=True)
 class Scene:
-    """A body to draw: mesh, boundary, and node coordinates (n, 2) mm."""
+    """A body to draw: mesh, boundary, node coordinates (n, 2) mm, and where parts differ the moduli of elements, (m,) MPa."""
 
     mesh: Mesh
     boundary: Boundary
     points: Floats
+    moduli: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,14 @@ class View:
 
 
 def design_figure(path: Path, scene: Scene) -> None:
-    """The undeformed design with its elements, held edges (dark) and driven edges (red)."""
+    """The undeformed design with its elements, held edges (dark) and driven edges (red), coloured by its moduli."""
     figure = Figure(figsize=(6, 6.3), layout="constrained")
     axes = figure.add_subplot()
-    axes.tripcolor(*scene.points.T, scene.mesh.triangles, np.zeros(len(scene.mesh.triangles)), cmap=_plain(BODY))
+    if scene.moduli is None:
+        axes.tripcolor(*scene.points.T, scene.mesh.triangles, np.zeros(len(scene.mesh.triangles)), cmap=_plain(BODY))
+    else:
+        image = axes.tripcolor(*scene.points.T, scene.mesh.triangles, facecolors=scene.moduli, cmap=COLOURS)
+        figure.colorbar(image, ax=axes, label="Young's modulus (MPa)", shrink=0.7)
     axes.triplot(*scene.points.T, scene.mesh.triangles, color="#b8c4ce", linewidth=0.4)
     _outline(axes, scene, scene.points)
     axes.set_aspect("equal")

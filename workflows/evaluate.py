@@ -56,8 +56,9 @@ def main(argv: Sequence[str]) -> None:
 
 def _verify(run: Path, experiment: Experiment, settings: Settings, told: EvaluateSettings, ensemble: Ensemble) -> None:
     task = experiment.task
-    law, boundary = experiment.law, experiment.boundary
-    makers, make = body_makers(law, boundary, ensemble, settings.batch), body_maker(law, boundary, ensemble, 1)
+    law, boundary, parts = experiment.law, experiment.boundary, experiment.parts
+    makers = body_makers(law, boundary, ensemble, settings.batch, parts)
+    make = body_maker(law, boundary, ensemble, 1, parts)
     model = experiment.model(makers.first, Guard(settings.least_quality), ensemble)
     checkpoint.load(run, model)
     if settings.fine_iterations:
@@ -69,7 +70,7 @@ def _verify(run: Path, experiment: Experiment, settings: Settings, told: Evaluat
     film = follow(verified.model, task, experiment.path, Library())
     if not ensemble.root:
         return
-    scene = visualise.Scene(verified.model.geometry.mesh, boundary, verified.model.points().detach().numpy())
+    scene = results.scene_of(verified.model, boundary)
     visualise.path_film(folder.file("path.gif"), scene, results.views(task, film, experiment.path))
     print(f"{verified.sentences(task.unit)}\neverything is in {folder.path}")
 

@@ -17,7 +17,7 @@ from mnnfem.boundary import Boundary, Drive
 from mnnfem.errors import InputError
 from mnnfem.experiment import run
 from mnnfem.guess.family import Cells
-from mnnfem.plan import Experiment, Settings
+from mnnfem.plan import Experiment, PanelSettings
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.task import Rotation
 
@@ -36,7 +36,7 @@ FRAMES = 48
 
 
 @dataclass(frozen=True)
-class RotationSettings(Settings):
+class RotationSettings(PanelSettings):
     iterations: int = setting(300, "optimiser steps", low=1)
     network_rate: float = setting(0.005, "Adam rate of the network's weights", low=0, high=1)
     design_rate: float = setting(0.02, "Adam rate of the design", low=0, high=1)
@@ -85,6 +85,8 @@ def experiment(settings: RotationSettings) -> Experiment:
         law=settings.law,
         path=(0.5 * (least + most) - 0.5 * (most - least) * swing)[:, None],
         cells=panel,
+        parts=settings.parts(panel.columns, panel.rows, panel.side),
+        softest=settings.softest,
     )
 
 

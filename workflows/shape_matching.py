@@ -14,8 +14,9 @@ import torch
 
 from geometries.big_pore import big_pore
 from mnnfem.boundary import Boundary, Drive
+from mnnfem.errors import InputError
 from mnnfem.experiment import run
-from mnnfem.plan import Experiment, Settings
+from mnnfem.plan import Experiment, PanelSettings
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.shapes import ShapeMatching
 
@@ -26,11 +27,12 @@ EXAMPLES = """examples:
                                                                 600 steps of 8 targets, 30 on a finer mesh
 """
 INWARD = {"left": (1.0, 0.0), "right": (-1.0, 0.0), "bottom": (0.0, 1.0), "top": (0.0, -1.0)}
+CELL = 50.0  # mm
 FRAMES, FILM_SEED = 48, 7
 
 
 @dataclass(frozen=True)
-class ShapeSettings(Settings):
+class ShapeSettings(PanelSettings):
     iterations: int = setting(250, "optimiser steps", low=1)
     batch: int = setting(8, "fresh targets in each step", low=1)
     network_rate: float = setting(0.003, "Adam rate of the network's weights", low=0, high=1)
@@ -47,8 +49,13 @@ PRESETS = {"paper": {"iterations": 600, "batch": 8, "fine_iterations": 30, "desi
 
 def experiment(settings: ShapeSettings) -> Experiment:
     """The panel of the paper: corners held, every second cell's face along the sides driven at right angles to it."""
+    if settings.moduli == "cells" and settings.corners:
+        raise InputError(
+            f"Cells whose corners are designed (--corners {settings.corners:g}) have no places that a new mesh could tell them "
+            "by: with --moduli cells give --corners 0."
+        )
     geometry = big_pore(
-        settings.cells, settings.middle, divisions=settings.divisions, layers=settings.layers, corners=settings.corners
+        settings.cells, settings.middle, CELL, divisions=settings.divisions, layers=settings.layers, corners=settings.corners
     )
     drives = [
         Drive(f"{side}_{number}", inward, settings.bound)
@@ -64,6 +71,8 @@ def experiment(settings: ShapeSettings) -> Experiment:
         law=settings.law,
         path=task.tour(FRAMES, torch.Generator().manual_seed(FILM_SEED)),
         hidden=(200, 200),
+        parts=settings.parts(settings.cells, settings.cells, CELL),
+        softest=settings.softest,
     )
 
 

@@ -16,20 +16,21 @@ from geometries.star_pores import star_pores
 from mnnfem.boundary import Boundary, Drive
 from mnnfem.experiment import run
 from mnnfem.guess.family import Cells
-from mnnfem.plan import Experiment, Settings
+from mnnfem.plan import Experiment, PanelSettings
 from mnnfem.settings import parse, run_main, setting
 from mnnfem.task import Translation
 
 EXAMPLES = """examples:
   ./run python workflows/translation.py                      minutes on 2 cores
   ./run python workflows/translation.py --frozen-geometry    the ablation: network only
+  ./run python workflows/translation.py --moduli cells       each cell's Young's modulus is learned, too
   ./run python workflows/translation.py --scale paper --seed 3 --out runs/translation/paper3
                                                              1200 steps of 8 targets, 60 on a finer mesh
 """
 
 
 @dataclass(frozen=True)
-class TranslationSettings(Settings):
+class TranslationSettings(PanelSettings):
     reach: float = setting(15.0, "targets lie within this of the centre, in x and y", unit="mm", low=0.1, high=30)
     bound: float = setting(40.0, "largest displacement of a driven face", unit="mm", low=0.1, high=80)
 
@@ -54,6 +55,8 @@ def experiment(settings: TranslationSettings) -> Experiment:
         law=settings.law,
         path=circle,
         cells=panel,
+        parts=settings.parts(panel.columns, panel.rows, panel.side),
+        softest=settings.softest,
     )
 
 

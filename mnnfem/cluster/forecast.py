@@ -99,7 +99,7 @@ def forecast(experiment: Experiment, settings: Settings, budget: float, ensemble
     torch.manual_seed(settings.seed)
     generator, task = torch.Generator().manual_seed(settings.seed), experiment.task
     began = time.perf_counter()
-    makers = body_makers(experiment.law, experiment.boundary, ensemble, settings.batch)
+    makers = body_makers(experiment.law, experiment.boundary, ensemble, settings.batch, experiment.parts)
     model = experiment.model(makers.first, Guard(settings.least_quality), ensemble)
     setup, schedule = time.perf_counter() - began, settings.schedule(frozen=settings.frozen_geometry)
     step = timed(model, task, generator, schedule, budget, LEAST, experiment.starts(settings, model))

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mnnfem.errors import InputError, unknown_name
 from mnnfem.fabricate.check import Checked, check
@@ -22,7 +22,8 @@ from mnnfem.fabricate.slicer import Proof, prove
 from mnnfem.fabricate.source import SourceSettings, part_of
 from mnnfem.fabricate.step import write_step
 from mnnfem.fabricate.threemf import write_3mf
-from mnnfem.runfolder import RunFolder
+from mnnfem.moduli import MODULI
+from mnnfem.runfolder import RunFolder, read_json
 from mnnfem.settings import parse, setting
 
 S = TypeVar("S")
@@ -85,7 +86,16 @@ def export_command(argv: Sequence[str]) -> int:
         if text:
             piece = engraved(piece, text, settings.letters)
         piece.surface.export(folder.file("coupon.stl"), file_type="stl")
-    told = {"part": part.name, "origin": part.origin, "process": dataclasses.asdict(machine), "measures": checked.measures}
+    told: dict[str, Any] = {
+        "part": part.name,
+        "origin": part.origin,
+        "process": dataclasses.asdict(machine),
+        "measures": checked.measures,
+    }
+    table = Path(name) / MODULI
+    if table.is_file():
+        told["moduli"] = read_json(table)
+        print(f"The files are one body of one material, but its parts shall differ in Young's modulus: see {table}.")
     folder.write_json("print.json", {**told, "proof": dataclasses.asdict(proof) if proof else None})
     files = ", ".join(sorted(file.name for file in folder.path.iterdir()))
     print(f"{sentence(part, checked, machine)}\n{files} are in {folder.path}")
