@@ -151,7 +151,7 @@ def test_a_sine_network_begins_as_lively_whatever_its_depth(depth: int) -> None:
     points = torch.rand(2000, 2, dtype=torch.float64, generator=generator(1)) * 2 - 1
     hidden = []
     for layer in field.layers[1:]:
-        layer.register_forward_pre_hook(lambda _, given: hidden.append(float(given[0].std())))
+        layer.register_forward_pre_hook(lambda _, given: hidden.append(given[0].std().item()))
     field(points)
     assert all(0.5 < spread < 0.8 for spread in hidden[1:])  # sin of what is spread widely has 1 / sqrt(2)
 
