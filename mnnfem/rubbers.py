@@ -50,13 +50,14 @@ class IsochoricNeoHookean(_ShearAndBulk):
 class PlaneNeoHookean(_ShearAndBulk):
     """W = mu/2 (tr C / J - 2) + K/2 (J - 1)^2 with C and J of the plane, MPa, per area. Source: Meta-PDE, Qin et al. 2022.
 
-    Of the plane alone: what happens across it does not enter, so that there is no plane stress and no body in space.
+    Of the plane alone: what happens across it does not enter, so that there is no plane stress and no body in space. 1 / J
+    would be finite, and below 0, where J is: the square of its root is not a number there.
     """
 
     def shape(self, F: Any, shear: Any, bulk_modulus: Any) -> Any:
         if not in_plane(F) or F[2, 2] != 1:
             raise InputError("The plane neo-Hookean law is one of plane strain: take IsochoricNeoHookean elsewhere.")
-        return shear / 2 * ((first_invariant(F) - 1) / ufl.det(F) - 2)
+        return shear / 2 * ((first_invariant(F) - 1) / ufl.sqrt(ufl.det(F)) ** 2 - 2)
 
 
 @dataclass(frozen=True)
