@@ -44,7 +44,8 @@ class Row:
     name: str
     errors: Floats
     seconds: Floats
-    slopes: Floats | None  # errors in the H1 seminorm
+    slopes: Floats | None = None  # errors in the H1 seminorm
+    excess: Floats | None = None  # of the energy above the true one
 
     @property
     def median(self) -> float:
@@ -56,8 +57,9 @@ class Row:
         """By name, for a result."""
         found = {"median": self.median, "p95": float(np.percentile(self.errors, 95)), "worst": float(self.errors.max())}
         found["seconds"] = float(np.median(self.seconds))
-        if self.slopes is not None:
-            found |= {"h1 median": float(np.median(self.slopes)), "h1 p95": float(np.percentile(self.slopes, 95))}
+        for name, others in (("h1", self.slopes), ("excess", self.excess)):
+            if others is not None:
+                found |= {f"{name} median": float(np.median(others)), f"{name} p95": float(np.percentile(others, 95))}
         return {f"{self.name}: {name}": value for name, value in found.items()}
 
     @property
@@ -67,6 +69,8 @@ class Row:
         said = f"{self.name}: relative L2 error {of[f'{self.name}: median']:.2%}, 95th percentile {of[f'{self.name}: p95']:.2%}"
         if self.slopes is not None:
             said += f", H1 {of[f'{self.name}: h1 median']:.2%} and {of[f'{self.name}: h1 p95']:.2%}"
+        if self.excess is not None:
+            said += f", energy {of[f'{self.name}: excess median']:.2%} and {of[f'{self.name}: excess p95']:.2%} too high"
         return f"{said}; {1000 * of[f'{self.name}: seconds']:.1f} ms"
 
 
@@ -77,13 +81,13 @@ class Tally:
         self._found: dict[str, list[tuple[float, ...]]] = {}
 
     def add(self, name: str, seconds: float, *errors: float) -> None:
-        """One instance: its relative L2 error, and that in the H1 seminorm where it is known."""
+        """One instance: its relative L2 error, that in the H1 seminorm and the energy's excess where they are known."""
         self._found.setdefault(name, []).append((seconds, *errors))
 
     def row(self, name: str) -> Row:
         """All instances of one way."""
-        seconds, errors, *slopes = np.array(self._found[name]).T
-        return Row(name, errors, seconds, slopes[0] if slopes else None)
+        seconds, errors, *others = np.array(self._found[name]).T
+        return Row(name, errors, seconds, *others)
 
     def rows(self) -> list[Row]:
         """In the order in which they were first added."""

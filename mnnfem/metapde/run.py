@@ -74,6 +74,11 @@ def conclude(
     for row in tally.rows():
         bars = {f"a median of at most {bar:.1%}": row.median <= bar} if row.name == named else {}
         run.tell(row.sentence, row.figures, bars)
+    return drawn(run, tally, shown, rival, labels)
+
+
+def drawn(run: Run, tally: Tally, shown: Sequence[Shown], rival: str, labels: tuple[str, str] = ("x", "y")) -> int:
+    """Draw and end. Names of rows begin with `rival` or with "learned"."""
     fields_figure(run.folder.file("fields.png"), shown, labels)
     own, others = ([row for row in tally.rows() if row.name.startswith(start)] for start in ("learned", rival))
     cost_figure(run.folder.file("cost.png"), own, others, rival)
