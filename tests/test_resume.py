@@ -73,17 +73,17 @@ def test_signals_in_every_stage_change_no_bit(whole: dict[str, Any], tmp_path: P
 
 @pytest.mark.slow
 def test_a_guess_that_learns_goes_on_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stopped before the mesh is made anew, where the guess is given up, and after it; it starts solves wherever it may."""
+    """Stopped before the mesh is made anew, where it is given up, after that, and on a mesh where it starts solves."""
     monkeypatch.setattr(Preferred, "__call__", Gated.__call__)
     options: dict[str, Any] = {"warm_start": "metapde", "fine_iterations": 0, "heldout": 1, "iterations": 4, "layers": 2}
     go(tmp_path / "whole", **options)
     whole = left(tmp_path / "whole")
-    learned = [step for step in whole["steps"] if step["arm"] == LEARNED]
+    learned, frozen = ([step for step in whole["steps"] if step["arm"] == name] for name in (LEARNED, FROZEN))
     renewed = next(step["iteration"] for step in learned if step["renewal"])
     assert renewed >= 2
-    assert sum(step["guessed"] for step in learned[:renewed]) > 0 == sum(step["guessed"] for step in learned[renewed:])
-    for iteration in (renewed - 2, renewed):
-        at_step(monkeypatch, LEARNED, iteration, sent(signal.SIGTERM))
+    assert sum(step["guessed"] for step in learned[renewed:]) == 0 < sum(step["guessed"] for step in frozen[2:])
+    for arm, iteration in ((LEARNED, renewed - 2), (LEARNED, renewed), (FROZEN, 1)):
+        at_step(monkeypatch, arm, iteration, sent(signal.SIGTERM))
         with pytest.raises(Interrupted):
             go(tmp_path / "run", **options)
     go(tmp_path / "run", **options)
