@@ -184,6 +184,7 @@ def test_weights_come_back_from_their_file_and_others_are_refused(tmp_path: Path
         load(file, {})
 
 
+@pytest.mark.slow
 def test_the_workflow_judges_what_was_learned(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
