@@ -71,7 +71,8 @@ class Multigrid:
             return False
         # A cycle of sound smoothers only falls short of K^-1: a Ritz value far above 1 is a smoother that went astray.
         most = 2.0 if self._ksp.getPC().getType() in CYCLES else np.inf
-        self.positive = self._ksp.getConvergedReason() > 0 and bool(ritz.min() > 0 and ritz.max() < most)
+        positive = self._ksp.getConvergedReason() > 0 and bool(ritz.min() > 0 and ritz.max() < most)
+        self.positive = self._solid.comm.bcast(positive)  # eigenvalues need not be rounded alike on all ranks
         return self.positive
 
     def solve(self, rhs: Floats, tolerance: float = 1e-2) -> Floats:
@@ -164,7 +165,7 @@ def _sound(cycle: PETSc.PC) -> bool:
     rows = comm.allgather(dense.getDenseArray())
     dense.destroy()
     values = np.linalg.eigvalsh(np.concatenate(rows))
-    return bool(values[0] > -1e-12 * values[-1])
+    return bool(comm.bcast(values[0] > -1e-12 * values[-1]))
 
 
 Solver = Cholesky | Multigrid

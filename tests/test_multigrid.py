@@ -146,3 +146,17 @@ def test_the_size_chooses_unless_the_user_does(choose: PETSc.Options, monkeypatc
     choose["mnnfem_solver"] = "lu"
     with pytest.raises(InputError, match="cholesky or multigrid, got 'lu'"):
         linear_solver(solid)
+
+
+@pytest.mark.mpi
+def test_ranks_that_see_other_eigenvalues_agree_on_the_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a matrix at the edge, ranks could read one thing and its contrary, and wait for each other from then on."""
+    geometry, degree = KINDS[0]
+    solid = Solid(geometry.mesh, LAW, boundary(geometry), formulation=Formulation(degree))
+    mine, matrix, exact = Multigrid(solid), solid.tangent(np.zeros(solid.size)), np.linalg.eigvalsh
+
+    def seen(matrices: Floats) -> Floats:
+        return exact(matrices) if matrices.ndim == 3 or solid.comm.rank == 0 else -exact(matrices)
+
+    monkeypatch.setattr(np.linalg, "eigvalsh", seen)
+    assert solid.comm.allgather(mine.factorise(matrix)) == [True] * solid.comm.size
