@@ -148,7 +148,7 @@ def test_uniaxial_tension_and_simple_shear_in_space_are_the_closed_forms(name: s
     field = Drive("outline", lambda places: places @ (F - np.eye(3)).T, 1.0)
     sheared = Body(outline, law, Boundary((), [field]), comm=MPI.COMM_SELF, formulation=Formulation(degree=1))
     found = sheared.solve(outline.points, np.array([1.0]), law.values)
-    assert found.record.energy == pytest.approx(by_hand(law, F), rel=1e-10)
+    assert found.record.energy == pytest.approx(by_hand(law, F), rel=1e-9)  # power sums are right to 1e-10, see `principal`
 
 
 def test_a_law_of_ones_own() -> None:
