@@ -63,7 +63,7 @@ def test_a_pore_through_a_slab_of_hexahedra_has_its_rim_on_both_faces() -> None:
     assert set(heights.ravel()) == {0.0, 20.0}
 
 
-@pytest.mark.parametrize("dim", [2, 3])
+@pytest.mark.parametrize("dim", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_gradients_are_those_of_bodies_built_anew(dim: int) -> None:
     mesh, generator = porous(dim).mesh, np.random.default_rng(3)
     seed, way = generator.normal(size=mesh.points.shape), generator.normal(size=mesh.points.shape)

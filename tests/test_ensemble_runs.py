@@ -32,7 +32,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     return start(0, tmp_path_factory.mktemp("one") / "run", *SMALL, "--fail", 0.2).whole()
 
 
-@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize("ranks", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_weights_are_bitwise_the_same_on_any_number_of_ranks(ranks: int, alone: Ended, tmp_path: Path) -> None:
     """With failed samples among them: all ranks skip the same ones, and need rank 0's weights for no step."""
     run = start(ranks, tmp_path / "run", *SMALL, "--fail", 0.2).whole()
