@@ -107,7 +107,7 @@ def test_the_gradient_in_the_moduli_is_that_of_bodies_built_anew(plan: Experimen
         body = Body(mesh, plan.law, plan.boundary, comm=MPI.COMM_SELF, regions=Regions(tuple("abcdefghi"), cell_of))
         solution = body.solve(mesh.points, controls, np.array([[70.0 * share, 0.3] for share in moved]))
         displacement = torch.from_numpy(body.displacement(solution))[None]
-        return float(plan.task.errors(response.moved_to(displacement), targets).mean())
+        return plan.task.errors(response.moved_to(displacement), targets).mean().item()
 
     way = rng.uniform(-0.1, 0.1, 9)
     slope = float(gradient.numpy() @ way)
