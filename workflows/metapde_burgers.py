@@ -22,9 +22,7 @@ from mnnfem.metapde.burgers_exact import exact, volumes
 from mnnfem.metapde.burgers_fem import BurgersElements
 from mnnfem.metapde.evaluation import Guess, Tally, solved
 from mnnfem.metapde.pictures import Shown
-from mnnfem.metapde.run import UNLEARNED, LearnedSettings, basis_for, conclude, steps_of, unseen
-from mnnfem.metapde.train import device_of
-from mnnfem.run import Run
+from mnnfem.metapde.run import UNLEARNED, LearnedSettings, judge, steps_of, unseen
 from mnnfem.settings import parse, run_main, setting
 
 EXAMPLES = """examples:
@@ -92,11 +90,7 @@ def compared(learned: Basis, unlearned: Basis, settings: BurgersSettings) -> tup
 
 
 def main(argv: Sequence[str]) -> int:
-    settings = parse(BurgersSettings, argv, __doc__, EXAMPLES)
-    run = Run.begin("metapde_burgers", settings)
-    learned, origin = basis_for("burgers", run, settings)
-    tally, shown = compared(learned, origin.basis().to(device_of(settings.device)), settings)
-    return conclude(run, tally, shown, MORE * learned.steps, BAR, "volumes", ("x", "t"))
+    return judge("burgers", parse(BurgersSettings, argv, __doc__, EXAMPLES), compared, BAR, "volumes", ("x", "t"), MORE)
 
 
 if __name__ == "__main__":

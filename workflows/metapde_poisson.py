@@ -16,9 +16,7 @@ from mnnfem.metapde.basis import Basis
 from mnnfem.metapde.evaluation import Guess, Tally, solved
 from mnnfem.metapde.pictures import Shown
 from mnnfem.metapde.poisson_fem import PoissonElements
-from mnnfem.metapde.run import UNLEARNED, LearnedSettings, basis_for, conclude, steps_of, unseen
-from mnnfem.metapde.train import device_of
-from mnnfem.run import Run
+from mnnfem.metapde.run import UNLEARNED, LearnedSettings, judge, steps_of, unseen
 from mnnfem.settings import parse, run_main, setting
 
 EXAMPLES = """examples:
@@ -58,11 +56,7 @@ def compared(learned: Basis, unlearned: Basis, settings: PoissonSettings) -> tup
 
 
 def main(argv: Sequence[str]) -> int:
-    settings = parse(PoissonSettings, argv, __doc__, EXAMPLES)
-    run = Run.begin("metapde_poisson", settings)
-    learned, origin = basis_for("poisson", run, settings)
-    tally, shown = compared(learned, origin.basis().to(device_of(settings.device)), settings)
-    return conclude(run, tally, shown, learned.steps, BAR, "P2")
+    return judge("poisson", parse(PoissonSettings, argv, __doc__, EXAMPLES), compared, BAR, "P2")
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -40,6 +41,9 @@ class LearnedSettings(RunSettings):
     judged: int = setting(1024, "random points at which an unseen instance is solved", low=16, high=65536)
 
 
+Told = TypeVar("Told", bound=LearnedSettings)
+
+
 def unseen(name: str, settings: LearnedSettings) -> Floats:
     """Instances (count, p) of a problem to judge by."""
     found: Floats = problem(name).draw(settings.instances, torch.Generator().manual_seed(HELD_OUT)).numpy()
@@ -66,14 +70,25 @@ def steps_of(count: int) -> str:
     return f"learned, {count} steps"
 
 
-def conclude(
-    run: Run, tally: Tally, shown: Sequence[Shown], newton: int, bar: float, rival: str, labels: tuple[str, str] = ("x", "y")
+def judge(
+    name: str,
+    settings: Told,
+    compared: Callable[[Basis, Basis, Told], tuple[Tally, list[Shown]]],
+    bar: float,
+    rival: str,
+    labels: tuple[str, str] = ("x", "y"),
+    more: int = 1,
 ) -> int:
-    """Tell the rows, with the bar of the one after `newton` steps; draw; end. `rival` begins the names of its rows."""
-    named = steps_of(newton)
+    """Learn or read a basis of a problem, compare it, with one that has learned nothing, with others; tell, draw, end.
+
+    The bar is on the median after `more` times the steps that the basis has learned for; `rival` begins names of rows.
+    """
+    run = Run.begin(f"metapde_{name}", settings)
+    learned, origin = basis_for(name, run, settings)
+    tally, shown = compared(learned, origin.basis().to(device_of(settings.device)), settings)
     for row in tally.rows():
-        bars = {f"a median of at most {bar:.1%}": row.median <= bar} if row.name == named else {}
-        run.tell(row.sentence, row.figures, bars)
+        barred = row.name == steps_of(more * learned.steps)
+        run.tell(row.sentence, row.figures, {f"a median of at most {bar:.1%}": row.median <= bar} if barred else {})
     return drawn(run, tally, shown, rival, labels)
 
 
