@@ -140,8 +140,9 @@ class Climb:
         times the prescribed displacements, and the change of the loads' forces.
         """
         solid = self.solid
-        change = solid.tangent_action(state.u, solid.lift(increment)) + solid.load_forces(state.u, increment)
-        force = -(state.residual + change)
+        force = -state.residual
+        if increment.any():
+            force -= solid.tangent_action(state.u, solid.lift(increment)) + solid.load_forces(state.u, increment)
         heading = self.tangent.direction(state.u, force, 0.1)
         if heading.reached or heading.negative or self.warm:
             return heading

@@ -63,7 +63,7 @@ class Tangent:
         """Whether a few conjugate gradients on a random force prove it; `Multigrid.factorise` tells why they can."""
         solid = self.solid
         force = solid.on_free(np.random.default_rng(solid.comm.rank).standard_normal(solid.size))
-        return self.direction(u, force, 1e-6, most=PROOF).reached
+        return self._conjugate(u, force, 1e-6, self.solve, PROOF).reached
 
     def renew(self, u: Floats, indefinite: bool = False) -> None:
         """Make A = K(u), or where that is indefinite (or known to be) the K without compressive stresses, which is not.
@@ -114,11 +114,19 @@ class Tangent:
     def direction(self, u: Floats, force: Floats, goal: float, inverse: Inverse | None = None, most: int = MOST) -> Direction:
         """K(u)^-1 force on the free degrees of freedom, roughly, by conjugate gradients preconditioned by `inverse` (A^-1).
 
-        They end when the residual has fallen by `goal` in the norm of the inverse, after `most` iterations, or at
-        a negative curvature: then the step so far is returned, or that direction itself if it is the first
+        Where the factor is that of K(u), one solve by it is all.
+        """
+        if self._of_tangent and u is self.factored:
+            return Direction(self.solve(force), False, True, 1)
+        return self._conjugate(u, force, goal, inverse or self.solve, most)
+
+    def _conjugate(self, u: Floats, force: Floats, goal: float, inverse: Inverse, most: int) -> Direction:
+        """Conjugate gradients until the residual has fallen by `goal` in the norm of the inverse, or `most` iterations.
+
+        At a negative curvature the step so far is returned, or that direction itself if it is the first
         (Steihaug, SIAM J. Numer. Anal. 20, 1983).
         """
-        solid, inverse = self.solid, inverse or self.solve
+        solid = self.solid
         residual = solid.on_free(force)
         along = image = inverse(residual)
         step = np.zeros_like(residual)
