@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -65,18 +65,31 @@ def fit(tensors: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor],
             )
 
 
-def moments(optimiser: torch.optim.Adam) -> Tensors:
-    """Adam's, by the number of the parameter."""
+def adams(parameter: torch.Tensor) -> Tensors:
+    """What Adam keeps of a parameter, in its shapes and types."""
+    return {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
+
+
+def moments(optimiser: torch.optim.Optimizer) -> Tensors:
+    """What an optimiser keeps, by the number of the parameter."""
     return {f"{k}.{name}": one for k, state in optimiser.state_dict()["state"].items() for name, one in state.items()}
 
 
-def put_moments(tensors: Mapping[str, torch.Tensor], optimiser: torch.optim.Adam, file: str) -> None:
-    """What `moments` gave, which comes from `file`, into an optimiser of such parameters; InputError if it does not fit."""
+def put_moments(
+    tensors: Mapping[str, torch.Tensor],
+    optimiser: torch.optim.Optimizer,
+    file: str,
+    kept: Callable[[torch.Tensor], Tensors] = adams,
+) -> None:
+    """What `moments` gave, which comes from `file`, into an optimiser of such parameters; InputError if it does not fit.
+
+    kept    what the optimiser keeps of a parameter, in its shapes and types
+    """
     learned = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     wanted, found = Tensors(), dict[int, Tensors]()
     for k, parameter in enumerate(learned):
-        if f"{k}.step" in tensors:  # one that has had no gradient has none
-            like = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
+        like = kept(parameter)
+        if f"{k}.{next(iter(like))}" in tensors:  # one that has had no gradient has none
             wanted |= {f"{k}.{name}": tensor for name, tensor in like.items()}
             found[k] = {name: tensors.get(f"{k}.{name}", tensor) for name, tensor in like.items()}
     fit(tensors, wanted, file)

@@ -7,6 +7,7 @@ the family, see benchmarks/warm_start.py for what that saves.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from geometries.star_pores import star_pores
 from mnnfem import checkpoint, guess
 from mnnfem.body import Body
 from mnnfem.boundary import Boundary, Drive
-from mnnfem.errors import unknown_name
+from mnnfem.errors import InputError, unknown_name
 from mnnfem.guess.family import Cells, Family
 from mnnfem.guess.learned import LearnedGuess, describe, load
 from mnnfem.guess.learning import Regime, energy_gradient, fresh, learn
@@ -45,12 +46,13 @@ SHIPPED = {"panel": (0.3, 25.0), "buckling": (0.46, 50.0)}  # Poisson's ratio an
 class FirstGuessSettings(RunSettings):
     poisson: float = setting(0.3, "Poisson's ratio", low=0, high=0.49)
     reach: float = setting(25.0, "largest displacement of a driven face", unit="mm", low=0.1, high=60)
-    steps: int = setting(Regime.steps, "of Adam", low=1)
+    steps: int = setting(Regime.steps, "of the training", low=1)
     batch: int = setting(Regime.batch, "fresh members of the family in each step", low=1)
-    rate: float = setting(Regime.rate, "Adam's, at the start of its cosine", low=1e-6, high=1)
+    rate: float = setting(Regime.rate, "of the steps, at the start of its cosine", low=1e-6, high=1)
     ramp: float = setting(Regime.ramp, "share of the steps over which the range of the displacements opens", low=0, high=1)
     channels: int = setting(Size.channels, "of a cell's state, a multiple of 4", low=4, high=WIDEST)
     layers: int = setting(Size.layers, "that mix the cells", low=1, high=DEEPEST)
+    ship: bool = setting(False, "put what is learned in the place of the shipped guess of this family")
 
 
 def panels(poisson: float, reach: float, cells: int = 5) -> Family:
@@ -79,12 +81,27 @@ def shipped(name: str) -> Shipped:
     family = panels(*SHIPPED[name])
     body = family.body(factors=2)
     reference = Reference(family, body.solid)
-    found, told = load(Path(guess.__file__).with_name(f"{name}.safetensors"), reference)
+    found, told = load(shipped_file(name), reference)
     return Shipped(family, body, reference, found, told)
+
+
+def shipped_file(name: str) -> Path:
+    """Where the weights of a shipped guess are."""
+    return Path(guess.__file__).with_name(f"{name}.safetensors")
+
+
+def replaced(settings: FirstGuessSettings) -> Path:
+    """The file of the shipped guess of the settings' family. InputError where none is shipped."""
+    for name, known in SHIPPED.items():
+        if known == (settings.poisson, settings.reach):
+            return shipped_file(name)
+    families = " and ".join(f"--poisson {poisson:g} --reach {reach:g}" for poisson, reach in SHIPPED.values())
+    raise InputError(f"No guess is shipped for --poisson {settings.poisson:g} --reach {settings.reach:g}, but for {families}.")
 
 
 def main(argv: Sequence[str]) -> int:
     settings = parse(FirstGuessSettings, argv, __doc__, EXAMPLES)
+    target = replaced(settings) if settings.ship else None
     run = Run.begin("first_guess", settings)
     family, seed = panels(settings.poisson, settings.reach), settings.seed
     solid, size = family.body().solid, Size(settings.channels, settings.layers)
@@ -104,6 +121,8 @@ def main(argv: Sequence[str]) -> int:
         learn(network, drawn, gradient, regime, watch)
     cost = {"seconds": watch.seconds, "steps": settings.steps, "batch": settings.batch, "seed": seed}
     run.folder.write(WEIGHTS, checkpoint.packed(network.state_dict(), describe(family, size, **cost)))
+    if target is not None:
+        shutil.copyfile(run.folder.file(WEIGHTS), target)
     weights = sum(tensor.numel() for tensor in network.parameters())
     run.tell(
         f"{weights} weights, {settings.steps} steps in {cost['seconds']:.0f} s of processor time; median energy of "

@@ -17,6 +17,7 @@ from mnnfem.guess.family import Instances
 from mnnfem.guess.gate import Preferred
 from mnnfem.guess.learned import LearnedGuess
 from mnnfem.guess.learning import Gradient, Learner, Regime, energy_gradient
+from mnnfem.guess.muon import momenta
 from mnnfem.guess.network import CellNetwork, Size
 from mnnfem.guess.reference import Reference
 from mnnfem.mesh import Floats
@@ -27,7 +28,7 @@ NEAR = 0.1  # of the controls' bounds: how far controls of members are off some 
 
 
 class Beside(Library):
-    """Remembered solutions, and a network that after each step of a training takes some of Adam's, too.
+    """Remembered solutions, and a network that after each step of a training takes some of its own, too.
 
     Its guess starts a solve, with that one's factor, where it is worth more than the nearest solution (`Preferred`). On another
     mesh it knows nothing: there it is given up, and the nearest solution starts as in a `Library`.
@@ -102,12 +103,14 @@ class Beside(Library):
         """What was learned and decides how it goes on; nothing once it is given up."""
         if self._learner is None:
             return {}
-        network, moments = self._learner.network.state_dict(), checkpoint.moments(self._learner.optimiser)
-        return {
-            **{f"network.{name}": tensor for name, tensor in network.items()},
-            **{f"adam.{name}": tensor for name, tensor in moments.items()},
-            "taken": torch.tensor(self._learner.taken),
+        learner = self._learner
+        parts = {
+            "network": learner.network.state_dict(),
+            "muon": checkpoint.moments(learner.muon),
+            "adam": checkpoint.moments(learner.adam),
         }
+        named = {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
+        return {**named, "taken": torch.tensor(learner.taken)}
 
     def restore_(self, tensors: Tensors, file: str) -> None:
         """Take on what `tensors` told, which come from `file`; InputError where they do not fit."""
@@ -115,14 +118,20 @@ class Beside(Library):
             checkpoint.fit(tensors, {}, file)
             self._learner = None
             return
-        network, optimiser = self._learner.network, self._learner.optimiser
-        wanted = {f"network.{name}": tensor for name, tensor in network.state_dict().items()} | {"taken": torch.tensor(0)}
-        adam = {name.removeprefix("adam."): tensor for name, tensor in tensors.items() if name.startswith("adam.")}
-        rest = {name: tensor for name, tensor in tensors.items() if not name.startswith("adam.")}
-        checkpoint.fit(rest, wanted, file)
-        checkpoint.put_moments(adam, optimiser, file)
-        network.load_state_dict({name.removeprefix("network."): rest[name] for name in wanted if name != "taken"})
-        self._learner.taken = int(rest["taken"])
+        learner = self._learner
+        wanted = {f"network.{name}": tensor for name, tensor in learner.network.state_dict().items()}
+        wanted["taken"] = torch.tensor(0)
+        own = {name: tensor for name, tensor in tensors.items() if not name.startswith(("muon.", "adam."))}
+        checkpoint.fit(own, wanted, file)
+        checkpoint.put_moments(under("muon.", tensors), learner.muon, file, momenta)
+        checkpoint.put_moments(under("adam.", tensors), learner.adam, file)
+        learner.network.load_state_dict(under("network.", tensors))
+        learner.taken = int(own["taken"])
+
+
+def under(prefix: str, tensors: Tensors) -> Tensors:
+    """Those whose names begin so, by the rest of their names."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def dealt(ensemble: Ensemble, gradient: Gradient) -> Gradient:

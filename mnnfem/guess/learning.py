@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from mnnfem.guess.family import Family, Instances
+from mnnfem.guess.muon import Muon
 from mnnfem.mesh import Floats
 
 Gradient = Callable[[Instances, Floats], Floats]
@@ -28,7 +29,7 @@ class Potential(Protocol):
 
 @dataclass(frozen=True)
 class Regime:
-    """Steps of Adam, members in each, its rate at the start of a cosine, and the share of the steps over which it warms up.
+    """Steps, members in each, their rate at the start of a cosine, and the share of the steps over which it warms up.
 
     ramp   share of the steps over which the controls' range opens, from a half
     """
@@ -80,26 +81,30 @@ def energy_gradient(potential: Potential, family: Family, scale: Callable[[Float
 
 
 class Learner:
-    """Steps of Adam on the mean over members of a function of their displacements that is known by its gradient.
+    """Steps on the mean over members of a function of their displacements that is known by its gradient.
 
-    gradient   members and their displacements (b, size) mm -> its derivatives (b, size) by these
-    taken      steps until now
+    gradient     members and their displacements (b, size) mm -> its derivatives (b, size) by these
+    taken        steps until now
+    muon, adam   take them: for weight matrices, and for the vectors beside them
     """
 
     def __init__(self, network: torch.nn.Module, gradient: Gradient, regime: Regime) -> None:
         self.network, self.gradient, self.regime, self.taken = network, gradient, regime, 0
-        self.optimiser = torch.optim.Adam(network.parameters(), lr=regime.rate)
+        weights = list(network.parameters())
+        self.muon = Muon([one for one in weights if one.ndim > 1], lr=regime.rate)
+        self.adam = torch.optim.Adam([one for one in weights if one.ndim == 1], lr=regime.rate)
 
     def take(self, members: Instances) -> None:
         """One more step."""
-        for group in self.optimiser.param_groups:
+        for group in self.muon.param_groups + self.adam.param_groups:
             group["lr"] = self.regime.rate * self.regime.rate_at(self.taken)
         found = self.network(torch.from_numpy(members.designs), torch.from_numpy(members.controls))
         rows = self.gradient(members, found.detach().numpy().astype(np.float64)) / len(members)
-        self.optimiser.zero_grad()
+        self.network.zero_grad()
         found.backward(torch.from_numpy(rows).to(found.dtype))
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST)
-        self.optimiser.step()
+        self.muon.step()
+        self.adam.step()
         self.taken += 1
 
 
