@@ -173,18 +173,19 @@ Solver = Cholesky | Multigrid
 
 def linear_solver(solid: Solid) -> Solver:
     """Cholesky for a small solid, multigrid for a large one; -mnnfem_solver cholesky|multigrid in PETSC_OPTIONS decides."""
-    negative = solid.density.negative
-    large = (
-        solid.mesh.dim * solid.dofs.index_map.size_global >= LARGE[solid.mesh.dim]
-        and not negative
-        and solid.dofs.ties is None
-        and solid.mesh.kind.simplex
-    )
+    dofs, mesh, negative = solid.dofs, solid.mesh, solid.density.negative
+    beyond = {
+        "The mixed form": negative,
+        "A periodic body": dofs.ties is not None,
+        f"A mesh of {mesh.kind.plural}": not mesh.kind.simplex,
+    }
+    refused = [what for what, is_so in beyond.items() if is_so]
+    large = mesh.dim * dofs.index_map.size_global >= LARGE[mesh.dim] and not refused
     kind = PETSc.Options().getString(PREFIX + "solver", "multigrid" if large else "cholesky")
     if kind not in ("cholesky", "multigrid"):
         raise InputError(f"-{PREFIX}solver can be cholesky or multigrid, got {kind!r}.")
-    if negative and kind == "multigrid":
-        raise InputError(f"The mixed form has no multigrid: leave -{PREFIX}solver multigrid out of PETSC_OPTIONS.")
+    if refused and kind == "multigrid":
+        raise InputError(f"{refused[0]} has no multigrid: leave -{PREFIX}solver multigrid out of PETSC_OPTIONS.")
     return Multigrid(solid) if kind == "multigrid" else Cholesky(solid.domain.comm, negative=negative)
 
 

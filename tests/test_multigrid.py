@@ -21,6 +21,7 @@ from mnnfem.geometry import Geometry
 from mnnfem.material import NeoHookean
 from mnnfem.mesh import Floats
 from mnnfem.multigrid import Multigrid, linear_solver
+from mnnfem.periodic import Periodic, Strain
 from mnnfem.solid import Solid
 from tests.conftest import as_geometry, strip
 
@@ -160,3 +161,19 @@ def test_ranks_that_see_other_eigenvalues_agree_on_the_verdict(monkeypatch: pyte
 
     monkeypatch.setattr(np.linalg, "eigvalsh", seen)
     assert solid.comm.allgather(mine.factorise(matrix)) == [True] * solid.comm.size
+
+
+def test_bodies_without_multigrid_are_refused_it(choose: PETSc.Options) -> None:
+    squares = star_pores(3, 3, 10.0, ((1, 1),), quadrilaterals=True)
+    sides = (("left", "right"), ("bottom", "top"))
+    periodic = Boundary(periodic=Periodic(sides, [Strain(0, 0, bound=0.2), Strain(1, 1, bound=0.2), Strain(0, 1, bound=0.2)]))
+    solids = {
+        "The mixed form": Solid(PLANE.mesh, LAW, boundary(PLANE), formulation=Formulation(mixed=True)),
+        "A mesh of quadrilaterals": Solid(squares.mesh, LAW, boundary(squares)),
+        "A periodic body": Solid(star_pores(1, 1, 10.0, ()).mesh, LAW, periodic),
+    }
+    assert all(isinstance(linear_solver(solid), Cholesky) for solid in solids.values())
+    choose["mnnfem_solver"] = "multigrid"
+    for name, solid in solids.items():
+        with pytest.raises(InputError, match=f"^{name} has no multigrid: leave"):
+            linear_solver(solid)
