@@ -21,6 +21,7 @@ from mnnfem.mesh import Floats
 COLD = "cold"
 UNSEEN = 2026  # seed of the members on trial, fixed before any training
 SAME = 1e-6  # of an energy: higher ones are those of other branches
+SLOW = 1.1  # times a cold solve's seconds: what takes longer is counted
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,10 @@ def summary(trials: list[dict[str, Trial]]) -> Figures:
         ]
         figures |= {
             f"{name}: s": float(np.median([one.seconds for one in own])),
+            f"{name}: s, mean": float(np.mean([one.seconds for one in own])),
             f"{name}: cold / this": float(np.median(gains)),
             f"{name}: slowest against cold": float(1 / gains.min()),
+            f"{name}: slower than {SLOW} x, share": float(np.mean(1 / gains > SLOW)),
             f"{name}: total cold / total": float(sum(c.seconds for _, c in both) / sum(o.seconds for o, _ in both)),
             f"{name}: factorisations": float(np.median(counts)),
             f"{name}: factorisations, 95th percentile": float(np.percentile(counts, 95)),
@@ -129,6 +132,12 @@ def summary(trials: list[dict[str, Trial]]) -> Figures:
                 f"{name}: least det F": min(one.det_f for one in guessed),
             }
     return figures
+
+
+def break_even(figures: Figures, name: str, seconds: float, other: str = COLD) -> float:
+    """Solves after which so many seconds have paid by what a guess saves in the mean against another; never is infinite."""
+    saved = figures[f"{other}: s, mean"] - figures[f"{name}: s, mean"]
+    return seconds / saved if saved > 0 else np.inf
 
 
 def under(title: str, figures: Figures) -> Figures:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 
 from benchmarks.guessed import cases
 from benchmarks.starts import Exact, Table, linear, middle, solved
-from benchmarks.trials import COLD, summary, tried
+from benchmarks.trials import COLD, break_even, summary, tried
 from mnnfem import checkpoint
 from mnnfem.body import Body
 from mnnfem.equilibrium import Start
@@ -296,7 +297,8 @@ def test_a_trial_tells_what_a_guess_saved(family: Family, small: Body, reference
     exact = Exact(small, unseen)
     guesses: dict[str, Guess] = {COLD: nothing, "exact": exact, "middle": middle(reference), "own": linear(reference)}
     guesses["wild"] = lambda points, controls, values: Start(40 * controls @ reference.lifts, controls)
-    figures = summary(tried(small, guesses, unseen, times=1))
+    trials = tried(small, guesses, unseen, times=1)
+    figures = summary(trials)
     assert max(figures["exact: L2"], figures["exact: H1"]) < 1e-9
     assert figures["exact: factorisations"] == 1 < figures["cold: factorisations"]
     assert 0 < figures["own: H1"] < figures["middle: H1"] < 0.5
@@ -305,6 +307,13 @@ def test_a_trial_tells_what_a_guess_saved(family: Family, small: Body, reference
         assert figures[f"{name}: lost"] == 0
         assert figures[f"{name}: share on the lowest branch"] == 1
     assert "cold: L2" not in figures
+    for row, seconds in zip(trials, (1.05, 1.2), strict=True):
+        row |= {name: dataclasses.replace(row[name], seconds=taken) for name, taken in ((COLD, 1.0), ("exact", seconds))}
+    figures = summary(trials)
+    assert figures["exact: slower than 1.1 x, share"] == 0.5
+    assert figures["exact: slowest against cold"] == pytest.approx(1.2)
+    assert break_even(figures, COLD, 10.0, "exact") == pytest.approx(80)
+    assert break_even(figures, "exact", 10.0) == np.inf
 
 
 def test_a_table_finds_what_it_holds(family: Family, small: Body, reference: Reference) -> None:
