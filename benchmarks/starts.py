@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from benchmarks.carried import carried, solution
 from benchmarks.trials import Case
 from geometries.star_pores import star_pores
 from mnnfem.body import Body
 from mnnfem.equilibrium import Start
 from mnnfem.errors import EquilibriumError
 from mnnfem.factor import Cholesky
+from mnnfem.geometry import Geometry
+from mnnfem.guess.classical import Guess
 from mnnfem.guess.family import Family, Instances
 from mnnfem.guess.learned import LearnedGuess
 from mnnfem.guess.learning import Regime, learn
@@ -66,7 +68,7 @@ class Exact:
     """The solution itself as a guess, known before the clock runs: how much can be saved at all."""
 
     def __init__(self, body: Body, cases: Iterable[Case]) -> None:
-        self.body = body
+        self.solution = solution(body)
         self.known: dict[bytes, Start | None] = {}
         for case in cases:
             self(case.points, case.controls, case.material)
@@ -75,36 +77,36 @@ class Exact:
         """Solved when it is asked for the first time; None where there is none."""
         key = points.tobytes() + controls.tobytes()
         if key not in self.known:
-            self.known[key] = None
-            with suppress(EquilibriumError):
-                self.known[key] = Start(self.body.solve(points, controls, material).displacement, controls.copy())
+            self.known[key] = self.solution(points, controls, material)
         return self.known[key]
 
 
-def coarse(family: Family, body: Body) -> Callable[..., Start | None]:
-    """The equilibrium on a mesh of half as many elements, carried over where nodes lie in the middle design."""
-    other = star_pores(layers=1)
+def coarse(family: Family, body: Body, other: Geometry | None = None) -> Guess:
+    """The equilibrium on another mesh of a family's body, by default the 5x5 panel's of half as many elements.
+
+    It is carried over where nodes lie in the middle design.
+    """
+    other = other or star_pores(layers=1)
     rough = Body(other.mesh, family.law, family.boundary, comm=body.solid.comm)
-    at = torch.from_numpy(family.middle)
-    carry = body.carrier(rough, other.motion(at).numpy(), family.points(family.middle))
 
-    def guess(points: Floats, controls: Floats, material: Floats) -> Start | None:
-        design = family.design_of(points)
-        with suppress(EquilibriumError):
-            return carry(rough.solve(other.motion(torch.from_numpy(design)).numpy(), controls, material))
-        return None
+    def there(points: Floats) -> Floats:
+        moved: Floats = other.motion(torch.from_numpy(family.design_of(points))).numpy()
+        return moved
 
-    return guess
+    middle = family.points(family.middle)
+    return carried(solution(rough), body.carrier(rough, there(middle), middle), there)
 
 
 class Table:
     """Solved members, told by what their displacements differ from the middle design's linear-elastic answer.
 
     The kernel is a product: (c . c') / b^2, as displacements are nearly linear in the controls c, and Gaussians of radii and
-    controls. Width and ridge are those of the least error when each member is left out of the table.
+    controls. Width, of 1, 2, 4 half ranges, and ridge are those of the least error when each member is left out of the table.
     """
 
-    def __init__(self, reference: Reference, known: Solved, modes: int = 200) -> None:
+    def __init__(
+        self, reference: Reference, known: Solved, modes: int = 200, ridges: Sequence[float] = (1e-4, 1e-3, 1e-2, 1e-1)
+    ) -> None:
         self.reference, self.family, self.known = reference, reference.family, known
         low, high = self.family.radii
         self.scale = 0.5 * (high - low)
@@ -113,7 +115,7 @@ class Table:
         kept = np.maximum(values[::-1][:modes], 1e-12)
         self.modes: Floats = (vectors[:, ::-1][:, : len(kept)] / np.sqrt(kept)).T @ off
         self.shares: Floats = off @ self.modes.T
-        trials = [(width, ridge) for width in (1.0, 2.0, 4.0) for ridge in (1e-4, 1e-3, 1e-2, 1e-1)]
+        trials = [(width, ridge) for width in (1.0, 2.0, 4.0) for ridge in ridges]
         self.width, ridge = min(trials, key=lambda trial: self._left_out(*trial))
         gram = self._kernel(known.designs, known.controls)
         self.weights: Floats = np.linalg.solve(gram + ridge * np.eye(len(known)), self.shares)

@@ -1,6 +1,6 @@
 """What a first guess saves, which one is the best for which family, and whether it ever costs a solution.
 
-    one radius   solves interpolated win (see `benchmarks.one_radius`)
+    one radius   solves interpolated win (see `benchmarks.one_radius`), a network that learns without any among the others
     panel, easy  the learned guess of 384 radii and two controls, moderate displacements (`benchmarks.guessed`)
     buckling     the same where panels buckle (`benchmarks.buckled`)
 

@@ -61,12 +61,17 @@ class HyperelasticSettings(RunSettings):
     layers: int = setting(3, "layers of elements about a pore", low=1, high=32)
 
 
+def untrained(family: Family, size: int, settings: HyperelasticSettings) -> LastLayer:
+    """The network of so many nodal values before it has learned anything."""
+    wave_draws, samples = (np.random.default_rng([settings.seed, k]) for k in (1, 2))
+    waves = Waves.drawn(len(family.scaled(np.array(family.low))), settings.width, settings.steepness, wave_draws)
+    return LastLayer(waves, family.scaled(family.draw(SAMPLES, samples, to_learn=True)), size)
+
+
 def trained(run: Run, family: Family, elements: PoreElements, settings: HyperelasticSettings) -> Nodal:
     """Fields learned from the energy alone; the shares of it that the steps save go to the folder's metrics."""
-    began, saved, inputs = time.process_time(), list[float](), len(family.scaled(np.array(family.low)))
-    draws, wave_draws, samples = (np.random.default_rng([settings.seed, k]) for k in range(3))
-    waves = Waves.drawn(inputs, settings.width, settings.steepness, wave_draws)
-    layer = LastLayer(waves, family.scaled(family.draw(SAMPLES, samples, to_learn=True)), elements.solid.size)
+    began, saved, draws = time.process_time(), list[float](), np.random.default_rng([settings.seed, 0])
+    layer = untrained(family, elements.solid.size, settings)
     with tqdm(total=settings.steps, disable=None) as bar:
 
         def tell(step: int, share: float) -> None:
