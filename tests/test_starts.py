@@ -1,4 +1,4 @@
-"""First guesses of the benchmarks: the pressed square as a family, sums of few fields."""
+"""First guesses of the benchmarks: the pressed square as a family, sums of few fields, states carried to a finer mesh."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ import numpy as np
 import pytest
 
 from benchmarks import pressed_square
+from benchmarks.carried import carried, solution
+from benchmarks.crossover import Level
 from benchmarks.pressed_square import LOW, by_modes, by_network, family, from_solves, instance
 from benchmarks.starts import Solved, Table, coarse
-from mnnfem.equilibrium import Start
+from mnnfem.equilibrium import Solution, Start
+from mnnfem.errors import EquilibriumError
 from mnnfem.guess.family import Family
 from mnnfem.guess.reference import Reference
 from mnnfem.mesh import Floats
 from mnnfem.metapde.pores import Pores
 from mnnfem.metapde.pores_fem import CONTROLS, LAW, PoreElements
+from mnnfem.refine import edges_of
+from workflows.first_guess import panels
 from workflows.metapde_hyperelastic import HyperelasticSettings
 
 SCALE = 0.47
@@ -39,6 +44,10 @@ def error(elements: PoreElements, start: Start | None, true: Floats) -> float:
     assert start is not None
     elements.place(instance(SCALE))
     return elements.errors(start.displacement, true)[1]
+
+
+def fails(*inputs: Floats) -> Solution:
+    raise EquilibriumError("none here", 0.5)
 
 
 def test_the_pressed_square_is_a_family_of_one_number(elements: PoreElements, square: Family) -> None:
@@ -77,3 +86,22 @@ def test_the_coarse_mesh_of_a_family_starts_it(elements: PoreElements, square: F
     assert error(elements, same, end.displacement) < 1e-7
     other = coarse(square, elements.body, pressed_square.geometry(Pores.of(4, 2)))(*inputs)
     assert 1e-3 < error(elements, other, end.displacement) < 0.3
+
+
+def test_a_state_is_carried_to_a_finer_mesh_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Middles of edges become nodes, at a design that the carrier was not made for; what was not solved starts nothing."""
+    panel = panels(0.3, 12.0, cells=3)
+    rough = Level(panel.geometry, panel.body())
+    fine, members = rough.finer(), panel.sample(1, np.random.default_rng(0))
+    design, controls, count = members.designs[0], members.controls[0], len(panel.geometry.mesh.points)
+    carrier = fine.body.carrier(rough.body, rough.points(panel.middle), fine.points(panel.middle))
+    guess = carried(solution(rough.body), carrier, lambda points: points[:count])
+    start = guess(fine.points(design), controls, panel.law.values)
+    end = rough.body.solve(rough.points(design), controls, panel.law.values)
+    assert start is not None
+    moved = fine.body.solid.dofs.at_points(start.displacement)
+    edges, scale = edges_of(panel.geometry.mesh)[0], np.abs(end.displacement).max()
+    assert np.abs(moved[:count] - rough.body.displacement(end)).max() < 1e-9 * scale
+    assert np.abs(moved[count:] - rough.body.solid.dofs.at_edges(end.displacement, edges)).max() < 1e-9 * scale
+    monkeypatch.setattr(rough.body, "solve", fails)
+    assert guess(fine.points(design), controls, panel.law.values) is None
