@@ -18,7 +18,7 @@ from workflows.first_guess import shipped
 def measure() -> tuple[Figures, list[str]]:
     """Figures by name, and the bars missed."""
     torch.set_num_threads(1)
-    figures = on_family("buckling", shipped("buckling"), 100, times=1)
+    figures = on_family("buckling", shipped("buckling"), 100)
     most = [
         ("buckling: learned: lost", 0),
         ("buckling: learned: slowest against cold", 1.1),

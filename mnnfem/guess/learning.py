@@ -34,7 +34,7 @@ class Regime:
     ramp   share of the steps over which the controls' range opens, from a half
     """
 
-    steps: int = 6000
+    steps: int = 5500
     batch: int = 16
     rate: float = 5e-3
     warm_up: float = 0.01

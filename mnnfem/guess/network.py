@@ -29,7 +29,7 @@ SHARE = 0.1  # of e: so that outputs are of order one
 class Size:
     """Channels of a cell's state, and layers that mix the cells. InputError for sizes that no network here has."""
 
-    channels: int = 128
+    channels: int = 192
     layers: int = 3
 
     def __post_init__(self) -> None:
