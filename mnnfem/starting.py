@@ -9,6 +9,7 @@ from mnnfem.guess.beside import Beside
 from mnnfem.guess.classical import Neighbours, Previous, Rest
 from mnnfem.guess.family import Family
 from mnnfem.guess.learning import Regime
+from mnnfem.guess.network import Size
 from mnnfem.guess.reference import Reference
 from mnnfem.warmstart import CAPACITY, Library
 
@@ -16,6 +17,7 @@ REMEMBERED = {"none": Rest, "previous": Previous, "predictor": Library, "interpo
 LEARNED = "metapde"
 KINDS = (*REMEMBERED, LEARNED)
 BATCH = 8  # members of a step of the learned guess
+SIZE = Size(channels=128)  # of its network: less than one that is learned beforehand, as each step of the training pays for it
 
 
 def remembered(kind: str, capacity: int = CAPACITY) -> Library:
@@ -26,7 +28,7 @@ def remembered(kind: str, capacity: int = CAPACITY) -> Library:
 def learned(family: Family, body: Body, ensemble: Ensemble, steps: int, per_step: int, seed: int) -> Library:
     """A guess that learns beside the `steps` steps of a training of a body of the family, `per_step` of its own after each."""
     regime = Regime(steps=max(1, steps * per_step), batch=BATCH)
-    return Beside(Reference(family, body.solid), ensemble, regime, per_step, seed)
+    return Beside(Reference(family, body.solid), ensemble, regime, per_step, seed, SIZE)
 
 
 def refuse_unknown(kind: str, known: bool, ranks_per_sample: int, parted: bool = False) -> None:

@@ -34,7 +34,7 @@ from mnnfem.run import Run, RunSettings
 from mnnfem.settings import parse, run_main, setting
 
 EXAMPLES = """examples:
-  ./run python workflows/first_guess.py                             ten minutes on one core
+  ./run python workflows/first_guess.py                             nine minutes on one core
   ./run python workflows/first_guess.py --poisson 0.46 --reach 50   where panels buckle
 """
 WATCHED = 64  # members whose energy is told while others are learned from

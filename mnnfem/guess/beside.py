@@ -44,7 +44,7 @@ class Beside(Library):
         regime: Regime,
         per_step: int,
         seed: int,
-        size: Size = Size(),
+        size: Size,
         capacity: int = CAPACITY,
     ) -> None:
         super().__init__(capacity)
