@@ -6,14 +6,13 @@ import math
 
 import torch
 
+from mnnfem.metapde.burgers_pieces import MIRRORS, PIECES, VISCOSITY, Pieces, foot, lift, spread
 from mnnfem.metapde.jets import Jets
 from mnnfem.metapde.problem import Frame
 
-VISCOSITY = 0.01  # 1 / Re
 EARLY = 0.05  # time
 AGES = math.log1p(1 / EARLY)
-MODES = (1, 2, 4)
-WALL, SHARE = 0.5, 1 / 8  # weight of the walls' condition, and the share of the points that are on them
+NEAR = 4  # pieces and images that count at a point: a shock that meets a wall is where two pieces meet their images
 
 
 class Burgers:
@@ -21,55 +20,78 @@ class Burgers:
 
     a and b uniform in (-2, 2). What is sought is a potential p, u = p_x, of which shocks are mere kinks:
 
-        p_t + p_x^2 / 2 = nu p_xx,   p_x = 0 at the ends.
+        p_t + p_x^2 / 2 = nu p_xx,   p even about both ends.
+
+    It is a minimum of smooth pieces, rounded: p = -2 nu log sum_k exp(-p_k / 2 nu). By Hopf and Cole p lacks in the equation
+    just what the p_k lack, each weighted by its share exp(-p_k / 2 nu) of the sum, so a piece has to solve it only where it is
+    the least, and a shock is where two cross. Images of the pieces in the walls make p even.
 
     Shocks are there soon and then decay as 1 / t, so times are drawn, seen and weighed on a logarithmic scale beyond EARLY.
     An instance is (a, b), a point (x, t). Source of the family: Qin et al., arXiv 2211.01604.
     """
 
     name, jets, seen = "burgers", Jets(2, (0,)), Jets(2)
-    parameters, coordinates, frequency = 2, 2, 8.0
+    pieces, parameters, coordinates, frequency, restraint = PIECES, 6, 2, 2.0, 1e-7
 
     def draw(self, count: int, generator: torch.Generator) -> torch.Tensor:
         """Instances (count, 2), float64."""
         return 4 * torch.rand(count, 2, dtype=torch.float64, generator=generator, device=generator.device) - 2
 
-    def scaled(self, instances: torch.Tensor) -> torch.Tensor:
-        """Numbers of about 1 in size."""
-        return instances
-
     def points(self, instances: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
-        """Points (b, count, 2), the first of them on the walls."""
+        """Points (b, count, 2)."""
         points = torch.rand(len(instances), count, 2, dtype=instances.dtype, generator=generator, device=instances.device)
         points[..., 1] = EARLY * torch.expm1(AGES * points[..., 1])
-        points[:, : walls(count), 0] = points[:, : walls(count), 0].round()
         return points
 
     def frame(self, jets: Jets, x: torch.Tensor, instances: torch.Tensor) -> Frame:
-        """x and the logarithm of t, both from -1 to 1, p at t = 0, which fades away, and what grows as that fades."""
-        place, time = x.split(1, dim=-1)
-        later = EARLY + time[:, :1]
-        age = jets.chained(time, 2 * torch.log(later / EARLY) / AGES - 1, 2 / AGES / later, -2 / AGES / later**2)
-        fading = torch.exp(-time[:, :1] / EARLY)
-        left = jets.chained(time, fading, -fading / EARLY, fading / EARLY**2)
-        weights = torch.stack([torch.ones_like(instances[:, 0]), *instances.T])[..., None, None, None]
-        waves = [jets.sine(jets.plus(k * math.pi * place, math.pi / 2)) / (k * math.pi) for k in MODES]
-        start = -sum(of * wave for of, wave in zip(weights, waves, strict=True))
-        coordinates = torch.cat([jets.plus(2 * place, -1.0), age], dim=-1)
-        return Frame(coordinates, jets.product(left, start), jets.plus(-left, 1.0))
+        """The NEAR least pieces: their characteristics' feet and the logarithm of t, both from -1 to 1."""
+        every = Pieces.of(instances)
+        near = _nearest(x[:, 0], instances, every)
+        place, time = x.repeat_interleave(NEAR, dim=2).split(1, dim=-1)
+        own = every.at(near.flatten(1))
+        told = _numbers(instances, own)
+        piece = own.columns()
+        place = jets.plus(piece.factor * place, piece.shift)
+        size = (piece.right - piece.left) / 2
+        start = jets.plus(foot(jets, place, time, instances, piece), -(piece.left + piece.right) / 2) * (1 / size)
+        grown = 1 + piece.expands * time[:, :1]
+        rate, ages = piece.expands / grown, torch.log1p(piece.expands)
+        age = jets.chained(time, 2 * torch.log(grown) / ages - 1, 2 * rate / ages, -2 * rate**2 / ages)
+        envelope = jets.plus(-spread(jets, time, piece), 1.0) * (piece.expands * size**2 / 4)
+        first = lift(jets, place, time, instances, piece)
+        return Frame(torch.cat([_bounded(jets, start, piece.even), age], dim=-1), told, first, envelope, near // len(MIRRORS))
+
+    def joined(self, jets: Jets, pieces: torch.Tensor) -> torch.Tensor:
+        """Their rounded minimum."""
+        return jets.softmin(pieces, 2 * VISCOSITY)
 
     def residual(self, jet: torch.Tensor, points: torch.Tensor, instances: torch.Tensor) -> torch.Tensor:
-        """(EARLY + t) (p_t + p_x^2 / 2 - nu p_xx), and on the walls WALL p_x."""
+        """(EARLY + t) (p_t + p_x^2 / 2 - nu p_xx)."""
         u, later, second = jet[:, 1], jet[:, 2], jet[:, 3]
-        inside = (EARLY + points[..., 1]) * (later + u.square() / 2 - VISCOSITY * second)
-        held = walls(points.shape[1])
-        return torch.cat([WALL * u[:, :held], inside[:, held:]], dim=1)
+        return (EARLY + points[..., 1]) * (later + u.square() / 2 - VISCOSITY * second)
 
     def quantity(self, jet: torch.Tensor) -> torch.Tensor:
         """u."""
         return jet[:, 1]
 
 
-def walls(count: int) -> int:
-    """How many of so many points are on the walls."""
-    return round(SHARE * count)
+def _nearest(points: torch.Tensor, instances: torch.Tensor, every: Pieces) -> torch.Tensor:
+    """Which of the pieces are the NEAR least at points (b, n, 2), to begin with, (b, n, NEAR), in their order."""
+    piece = every.columns()
+    place, time = (one.mT[:, None] for one in points.split(1, dim=-1))
+    least = lift(Jets(0), piece.factor * place + piece.shift, time, instances, piece)
+    return least[:, 0].mT.topk(NEAR, largest=False).indices.sort().values
+
+
+def _bounded(jets: Jets, start: torch.Tensor, even: torch.Tensor) -> torch.Tensor:
+    """From -1 to 1, as start is from -inf to inf, or |start| from 0 where it is even."""
+    within = torch.tanh(start[:, :1])
+    bounded = jets.chained(start, within, 1 - within**2, -2 * within * (1 - within**2))
+    return (1 - even) * bounded + even * jets.plus(2 * jets.product(bounded, bounded), -1.0)
+
+
+def _numbers(instances: torch.Tensor, own: Pieces) -> torch.Tensor:
+    """What tells a piece (b, n) of an instance, (b, n, 6), each about 1 in size."""
+    ours = [one[:, None].expand_as(own.middle) for one in instances.T]
+    sides = [4 * (own.right - own.middle) - 1, 4 * (own.middle - own.left) - 1]
+    return torch.stack([*ours, 2 * own.middle - 1, *sides, torch.log(own.expands) - 2], dim=-1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mnnfem.mesh import Floats
-from mnnfem.metapde.burgers import MODES, VISCOSITY
+from mnnfem.metapde.burgers_pieces import MODES, VISCOSITY
 
 STABLE = 0.5  # of the time in which waves and diffusion together cross a cell
 

@@ -9,8 +9,8 @@ from dolfinx import fem
 from mpi4py import MPI
 
 from mnnfem.mesh import Floats
-from mnnfem.metapde.burgers import VISCOSITY
 from mnnfem.metapde.burgers_exact import initial
+from mnnfem.metapde.burgers_pieces import VISCOSITY
 from mnnfem.metapde.newton import Newton
 
 

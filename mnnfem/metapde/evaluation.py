@@ -22,18 +22,20 @@ class Guess:
 
 def solved(basis: Basis, instance: Floats, places: Floats, steps: int, points: int, seed: int) -> list[Guess]:
     """Solutions of an instance (p,) at places (n, d) after 0, 1, ... steps on `points` random points."""
-    began, guesses, evaluating = time.perf_counter(), list[Guess](), 0.0
-    device = basis.trunk.shifts.weight.device
+    device, problem = basis.trunk.shifts.weight.device, basis.problem
     told, at = (torch.from_numpy(one)[None].to(device) for one in (instance, places))
-    chosen = basis.problem.points(told, points, torch.Generator(device=device).manual_seed(seed))
     with torch.no_grad():
-        fields = basis.fields(told, chosen, basis.problem.jets)
-    for z in basis.path(told, fields, steps):
-        reached = time.perf_counter()
-        values = basis.values(told, z, at)[0].double().cpu().numpy()
-        evaluated = time.perf_counter()
-        guesses.append(Guess(values, evaluated - began - evaluating))
-        evaluating += evaluated - reached
+        began = time.perf_counter()
+        seen = basis.fields(told, at, problem.seen)
+        guesses, evaluating = list[Guess](), 0.0
+        chosen = problem.points(told, points, torch.Generator(device=device).manual_seed(seed))
+        fields = basis.fields(told, chosen, problem.jets)
+        for z in basis.path(told, fields, steps):
+            reached = time.perf_counter()
+            values = basis.values(seen, z)[0].double().cpu().numpy()
+            evaluated = time.perf_counter()
+            guesses.append(Guess(values, evaluated - began - evaluating))
+            evaluating += evaluated - reached
     return guesses
 
 

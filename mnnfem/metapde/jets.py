@@ -47,6 +47,18 @@ class Jets:
             parts.append(a * ddb + b * dda + 2 * (self._along(da) * self._along(db)).sum(dim=1, keepdim=True))
         return torch.cat(parts, dim=1)
 
+    def softmin(self, jet: torch.Tensor, width: float) -> torch.Tensor:
+        """Of -width log sum exp(-p / width) over the quantities p, (b, c, n): of their minimum, rounded."""
+        value, slopes, curvature = self._parts(jet)
+        share = torch.softmax(-value / width, dim=-1)
+        along = (share * slopes).sum(dim=-1)
+        parts = [-width * torch.logsumexp(-value / width, dim=-1), along]
+        if self.second:
+            bent, mean = self._along(slopes).square(), self._along(along).square()
+            parts.append((share * (curvature - bent.sum(dim=1, keepdim=True) / width)).sum(dim=-1))
+            parts[-1] = parts[-1] + mean.sum(dim=1, keepdim=True) / width
+        return torch.cat(parts, dim=1)
+
     def at(self, points: torch.Tensor) -> torch.Tensor:
         """Of the coordinates of points (b, n, d) themselves, as far as slopes are carried."""
         slopes = torch.eye(points.shape[-1], dtype=points.dtype, device=points.device)[: self.dim, None]

@@ -23,7 +23,7 @@ class Poisson:
     """
 
     name, jets, seen = "poisson", Jets(2, (0, 1)), Jets(0)
-    parameters, coordinates, frequency = 13, 2, 2.0
+    pieces, parameters, coordinates, frequency, restraint = 1, 13, 2, 2.0, 0.0
 
     def draw(self, count: int, generator: torch.Generator) -> torch.Tensor:
         """Instances (count, 13), float64."""
@@ -32,10 +32,6 @@ class Poisson:
         others = 2 * torch.rand(count, 7, dtype=torch.float64, generator=generator, device=device) - 1
         others[:, 5:] *= 0.2
         return torch.cat([sources, others], dim=1)
-
-    def scaled(self, instances: torch.Tensor) -> torch.Tensor:
-        """Numbers of about 1 in size."""
-        return torch.cat([instances[:, :11], instances[:, GEOMETRY] / 0.15], dim=1)
 
     def points(self, instances: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
         """Points (b, count, 2), the first on the boundary; of the others more to an area where that is near the middle."""
@@ -46,13 +42,19 @@ class Poisson:
         return torch.stack([radius * angle.cos(), radius * angle.sin()], dim=-1)
 
     def frame(self, jets: Jets, x: torch.Tensor, instances: torch.Tensor) -> Frame:
-        """x, the harmonic function that has the boundary's values on the unit circle, and 1."""
+        """x, the instance in numbers of about 1, the harmonic function with the boundary's values on the unit circle, and 1."""
         squares, mixed = jets.product(x, x), jets.product(x[..., :1], x[..., 1:])
         waves = torch.cat([x, squares[..., :1] - squares[..., 1:], 2 * mixed], dim=-1)
         constant, *others = instances[:, WAVES].T[..., None, None, None]
         lift = sum(wave * of for wave, of in zip(waves.split(1, dim=-1), others, strict=True))
         one = torch.zeros_like(x[..., :1])
-        return Frame(x, jets.plus(lift, constant), jets.plus(one, 1.0))
+        told = torch.cat([instances[:, :11], instances[:, GEOMETRY] / 0.15], dim=1)
+        all_of_one = torch.zeros(x[:, 0, :, :1].shape, dtype=torch.int64, device=x.device)
+        return Frame(x, told, jets.plus(lift, constant), jets.plus(one, 1.0), all_of_one)
+
+    def joined(self, jets: Jets, pieces: torch.Tensor) -> torch.Tensor:
+        """There is one."""
+        return pieces.squeeze(-1)
 
     def residual(self, jet: torch.Tensor, points: torch.Tensor, instances: torch.Tensor) -> torch.Tensor:
         """(1 + 0.1 u^2) lap u + 0.2 u |grad u|^2 - f, the less the nearer to the boundary, and on that RIM (u - g).

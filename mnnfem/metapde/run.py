@@ -77,17 +77,16 @@ def judge(
     bar: float,
     rival: str,
     labels: tuple[str, str] = ("x", "y"),
-    more: int = 1,
 ) -> int:
     """Learn or read a basis of a problem, compare it, with one that has learned nothing, with others; tell, draw, end.
 
-    The bar is on the median after `more` times the steps that the basis has learned for; `rival` begins names of rows.
+    The bar is on the median after the steps that the basis has learned for; `rival` begins names of rows.
     """
     run = Run.begin(f"metapde_{name}", settings)
     learned, origin = basis_for(name, run, settings)
     tally, shown = compared(learned, origin.basis().to(device_of(settings.device)), settings)
     for row in tally.rows():
-        barred = row.name == steps_of(more * learned.steps)
+        barred = row.name == steps_of(learned.steps)
         run.tell(row.sentence, row.figures, {f"a median of at most {bar:.1%}": row.median <= bar} if barred else {})
     return drawn(run, tally, shown, rival, labels)
 

@@ -50,8 +50,9 @@ class Trunk(torch.nn.Module):
             _uniform(layer, share * math.sqrt(3 / layer.weight.shape[1]), generator)
 
     def forward(self, jets: Jets, coordinates: torch.Tensor, instances: torch.Tensor) -> torch.Tensor:
-        """Features (b, c, n, width) of coordinates (b, c, n, inputs) and instances (b, p)."""
-        shifts = self.shifts(self.reader(instances)).reshape(len(instances), -1, 1, self.width).unbind(dim=1)
+        """Features (b, c, n, width) of coordinates (b, c, n, inputs) and instances (b, p), or (b, n, p): one for each point."""
+        told = instances.reshape(len(instances), -1, instances.shape[-1])
+        shifts = self.shifts(self.reader(told)).unflatten(-1, (-1, self.width)).unbind(dim=2)
         jet = self.frequency * coordinates
         for k, (layer, shift) in enumerate(zip(self.layers, shifts, strict=True)):
             bias = (self.frequency if k == 0 else 1.0) * layer.bias
