@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +31,8 @@ from mnnfem.guess.nodal import cell_fields
 from mnnfem.guess.reference import Reference
 from mnnfem.guess.watch import Look, Watch
 from mnnfem.mesh import Floats
-from workflows.first_guess import SHIPPED, FirstGuessSettings, panels, replaced, shipped, shipped_file
+from workflows import first_guess
+from workflows.first_guess import SHIPPED, FirstGuessSettings, excesses, main, panels, replaced, shipped, shipped_file
 
 SIZE = Size(channels=8, layers=1)
 
@@ -346,3 +349,23 @@ def test_what_is_learned_takes_the_place_of_the_guess_of_its_family_alone() -> N
         InputError, match=r"No guess is shipped for --poisson 0\.3 --reach 30, but for --poisson 0\.3 --reach 25 and"
     ):
         replaced(FirstGuessSettings(reach=30.0))
+
+
+def test_the_workflow_tells_how_near_its_guesses_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the equilibria of members that it did not learn from; what it writes is a guess of its family."""
+    monkeypatch.setattr(first_guess, "WATCHED", 2)
+    monkeypatch.setattr(first_guess, "panels", partial(panels, cells=3))
+    small = ["--reach", "12", "--batch", "2", "--channels", "8", "--layers", "1"]
+    excess = []
+    for steps in (1, 40):
+        out = tmp_path / f"{steps}"
+        assert main([*small, "--steps", f"{steps}", "--rate", "0.03", "--out", str(out)]) == 0
+        result = json.loads((out / "result.json").read_text())
+        excess.append(result["excess"]["median"])
+    assert 0 < excess[1] < 0.9 * excess[0]
+    family = panels(0.3, 12.0, cells=3)
+    body = family.body()
+    learned, told = load(out / "guess.safetensors", Reference(family, body.solid))
+    watched = family.sample(2, np.random.default_rng([0, 2]))
+    assert np.median(excesses(learned, body, watched)) == pytest.approx(excess[1], rel=1e-6)
+    assert told["cost"]["steps"] == 40
