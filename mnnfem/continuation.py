@@ -55,14 +55,16 @@ class Climb:
 
     def from_rest(self, end: Floats) -> State:
         """From the undeformed state to the equilibrium under controls `end`. Raises EquilibriumError."""
-        self.warm, rest = False, np.zeros(self.solid.size)
+        self.warm, rest, begin = False, np.zeros(self.solid.size), np.zeros_like(end)
+        self.solid.set_loads(begin)
         self._loosen(rest)
         self.tangent.renew(rest)
         self.minimiser.undecided = True
-        return self._run(rest, np.zeros_like(end), end, settled=True)
+        return self._run(rest, begin, end, settled=True)
 
     def from_state(self, u: Floats, begin: Floats, end: Floats) -> State:
         """From an equilibrium under controls `begin`, perhaps of another design, with the factor that is lent."""
+        self.solid.set_loads(begin)
         self._loosen(u)
         if not self.tangent.ready:
             self.tangent.renew(u)

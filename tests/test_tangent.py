@@ -85,6 +85,26 @@ def test_directions_solve_the_tangent_with_the_factor_of_another_state(column) -
     assert tangent.factorisations == 1
 
 
+def test_a_direction_by_the_tangents_own_factor_takes_no_product(column, straight, monkeypatch) -> None:
+    """Where the factor is that of another state, or of the stand-in, conjugate gradients go on with the tangent itself."""
+    solid, near = column.solid, 0.1 * straight
+    solid.set_inputs(solid.mesh.points, LAW.values, np.array([-1.0]))
+    force = solid.on_free(np.random.default_rng(3).normal(size=solid.size))
+    tangent, products = Tangent(solid, Cholesky(solid.comm)), []
+    action = solid.tangent_action
+    monkeypatch.setattr(solid, "tangent_action", lambda *inputs: [products.append(1), action(*inputs)][1])
+    tangent.renew(near)
+    own = tangent.direction(near, force, 1e-12, most=50)
+    assert (own.reached, own.negative, own.iterations, len(products)) == (True, False, 1, 0)
+    found = tangent.direction(near.copy(), force, 1e-12, most=50)
+    assert products
+    assert np.abs(found.step - own.step).max() <= 1e-9 * np.abs(own.step).max()
+    products.clear()
+    tangent.renew(near, indefinite=True)
+    assert np.abs(tangent.direction(near, force, 1e-12, most=50).step - own.step).max() <= 1e-6 * np.abs(own.step).max()
+    assert len(products) > 1
+
+
 def test_negative_curvature_is_met_and_the_lowest_mode_found(column, straight) -> None:
     solid = column.solid
     tangent = Tangent(solid, Cholesky(MPI.COMM_SELF))
