@@ -31,6 +31,7 @@ TINY = {
     "epochs": 3,
     "seed": 4,
     "layers": 1,
+    "bound": 8,
 }
 
 
@@ -80,7 +81,9 @@ def test_the_checkpoint_holds_network_colours_and_design(run: Path) -> None:
     assert tensors["design"].min() < 0.5 < tensors["design"].max()
     controls = np.array(json.loads((run / "checkpoint/state.json").read_text())["controls"])
     assert controls.shape == (10, 6)
-    assert np.tanh(PACE * tensors["controller.table"].numpy()) == pytest.approx(controls / 20)  # as images have left them
+    assert np.tanh(PACE * tensors["controller.table"].numpy()) == pytest.approx(
+        controls / TINY["bound"]
+    )  # as images have left them
 
 
 @pytest.mark.slow
